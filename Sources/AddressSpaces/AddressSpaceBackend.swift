@@ -1,0 +1,82 @@
+public import DMATypes
+
+/// One run of memory to make reachable for devices.
+public struct Mapping: Hashable, Sendable, BitwiseCopyable {
+  /// The bus addresses, both ends inclusive.
+  public var range: IOVARange
+  /// Where `range.start` lies in the owner's memory.
+  public var address: UserAddress
+  /// What devices may do.
+  public var access: DMAAccess
+  /// Whose memory it is.
+  public var owner: MemoryOwner
+
+  /// States one mapping.
+  @inlinable public init(
+    range: IOVARange, address: UserAddress, access: DMAAccess, owner: MemoryOwner
+  ) {
+    self.range = range
+    self.address = address
+    self.access = access
+    self.owner = owner
+  }
+}
+
+/// The device-centric language: devices bind, spaces translate, tables follow spaces.
+///
+/// Each call either happens whole or throws and has changed nothing.
+public protocol AddressSpaceBackend {
+  /// Makes an empty space (`IOMMU_IOAS_ALLOC`).
+  mutating func allocateSpace() throws(Errno) -> IOASID
+  /// Removes a space that has no tables (`IOMMU_DESTROY`).
+  mutating func destroy(space: IOASID)
+
+  /// Takes a whole group for this backend (`VFIO_DEVICE_BIND_IOMMUFD` of a member).
+  ///
+  /// Its devices reach no memory until they are attached.
+  mutating func claim(_ group: GroupFacts) throws(Errno)
+  /// Gives the group back.
+  mutating func release(_ group: GroupNumber)
+
+  /// Makes a table on a space for the devices of a claimed group, filled with what the space maps
+  /// (`IOMMU_HWPT_ALLOC`).
+  mutating func allocateTable(in space: IOASID, for group: GroupNumber) throws(Errno)
+    -> HardwareTableID
+  /// Removes a table that no device uses.
+  mutating func destroy(table: HardwareTableID)
+
+  /// Lets every device of a claimed group translate through a table
+  /// (`VFIO_DEVICE_ATTACH_IOMMUFD_PT`).
+  mutating func attach(_ group: GroupNumber, to table: HardwareTableID) throws(Errno)
+  /// Takes the group's devices off their table: they reach no memory.
+  mutating func detach(_ group: GroupNumber)
+
+  /// Makes memory of the calling process reachable in every table of the space
+  /// (`IOMMU_IOAS_MAP`, fixed).
+  mutating func map(_ mapping: Mapping, in space: IOASID) throws(Errno)
+  /// Removes exactly one earlier mapping (`IOMMU_IOAS_UNMAP`).
+  mutating func unmap(_ range: IOVARange, in space: IOASID) throws(Errno)
+}
+
+/// A backend whose effects live in this process, so that each process keeps a copy of them.
+///
+/// The copy follows what other processes did: their effects are facts and cannot fail here.
+public protocol ReplicatedBackend: AddressSpaceBackend {
+  /// Enters a mapping that another process made, without asking whether its memory is there.
+  mutating func adopt(_ mapping: Mapping, in space: IOASID)
+}
+
+/// Reaches the memory that mappings name.
+public protocol DMAMemory {
+  /// Asks for every page of the caller's own memory as a pin would; `EFAULT` when one is missing or
+  /// does not allow the access.
+  func touch(_ address: UserAddress, byteCount: UInt64, access: DMAAccess) throws(Errno)
+  /// Copies out of a process's memory; any failure is a fault of the device.
+  func read(
+    _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress, of owner: MemoryOwner
+  ) throws(Errno)
+  /// Copies into a process's memory; any failure is a fault of the device.
+  func write(
+    _ bytes: UnsafeRawBufferPointer, to address: UserAddress, of owner: MemoryOwner
+  ) throws(Errno)
+}

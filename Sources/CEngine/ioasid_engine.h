@@ -1,0 +1,61 @@
+// The one seam between the preload (in every process of a run) and the engine (loaded when a process first
+// opens a VFIO node). Addresses and descriptors are numbers. A result below zero is a negative errno.
+#ifndef IOASID_ENGINE_H
+#define IOASID_ENGINE_H
+#include <stdint.h>
+
+/// What a descriptor of ours stands for.
+enum ioasid_kind { ioasid_container = 1, ioasid_group = 2, ioasid_device = 3 };
+
+/// An open legacy file: `file` is the engine's token for it, never 0.
+struct ioasid_open_file {
+  uint64_t file;
+  uint32_t kind;
+  uint32_t major, minor;  // of the character device that fstat shall show; 0, 0 for a device's anonymous inode
+  int32_t descriptor;     // a real kernel descriptor, numbered as the kernel would number it
+};
+
+/// What the engine asks of the preload.
+struct ioasid_host {
+  /// The open file behind a descriptor, kept from going away until `unpin`. 0 when it is not ours.
+  int32_t (*_Nonnull pin)(int32_t descriptor, struct ioasid_open_file *_Nonnull);
+  void (*_Nonnull unpin)(uint64_t file);
+  /// Takes a descriptor out of the program's sight: it cannot close, duplicate over or use it.
+  void (*_Nonnull hide)(int32_t descriptor);
+  /// Ends that, just before the engine closes it.
+  void (*_Nonnull reveal)(int32_t descriptor);
+};
+
+/// What the preload asks of the engine.
+struct ioasid_engine {
+  /// open(2) of the node with this inode number; `flags` as the program gave them.
+  int64_t (*_Nonnull open)(uint64_t inode, int32_t flags, struct ioasid_open_file *_Nonnull);
+  /// Takes over a descriptor that came by exec, by a socket or by a raw system call.
+  int64_t (*_Nonnull adopt)(int32_t descriptor, uint64_t inode, struct ioasid_open_file *_Nonnull);
+  /// Every ioctl but FIOCLEX, FIONCLEX, FIONBIO and FIOASYNC. GET_DEVICE_FD fills `opened` (kind not 0).
+  int64_t (*_Nonnull ioctl)(uint64_t file, int32_t descriptor, uint64_t request, uint64_t argument,
+                            struct ioasid_open_file *_Nonnull opened);
+  /// `offset` −1: read(2) and write(2) at the description's own position.
+  int64_t (*_Nonnull read)(uint64_t file, int32_t descriptor, uint64_t address, uint64_t count, int64_t offset);
+  int64_t (*_Nonnull write)(uint64_t file, int32_t descriptor, uint64_t address, uint64_t count, int64_t offset);
+  /// mmap(2): the address, or −errno.
+  int64_t (*_Nonnull map)(uint64_t file, int32_t descriptor, uint64_t address, uint64_t length, int32_t protection,
+                          int32_t flags, int64_t offset);
+  /// munmap(2), mprotect(2) and mremap(2), asked only where `traps` says yes.
+  int64_t (*_Nonnull unmap)(uint64_t address, uint64_t length);
+  int64_t (*_Nonnull protect)(uint64_t address, uint64_t length, int32_t protection);
+  int64_t (*_Nonnull remap)(uint64_t address, uint64_t length, uint64_t new_length, int32_t flags, uint64_t new_address);
+  /// Whether a trapped mapping lies in the range. Lock-free.
+  int32_t (*_Nonnull traps)(uint64_t address, uint64_t length);
+  /// Something else was mapped over the range (mmap with MAP_FIXED).
+  void (*_Nonnull covered)(uint64_t address, uint64_t length);
+  /// The process has no descriptor of the file any more; the token is void from here on.
+  void (*_Nonnull release)(uint64_t file);
+  /// SIGSEGV, SIGBUS: 1 when the fault was the engine's own or a trapped register's and the thread shall go on.
+  int32_t (*_Nonnull fault)(int32_t signal, void *_Nonnull info, void *_Nonnull context);
+};
+
+/// The engine's only exported symbol, found with dlsym. Null when the process is in no run.
+const struct ioasid_engine *_Nullable ioasid_engine_start(const struct ioasid_host *_Nonnull host);
+
+#endif

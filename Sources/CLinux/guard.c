@@ -1,0 +1,88 @@
+#define _GNU_SOURCE 1
+#include "clinux.h"
+#include <errno.h>
+#include <signal.h>
+#include <ucontext.h>
+
+#if !defined(__x86_64__)
+#error "The fault guard is written for x86-64."
+#endif
+
+// Each function is its own range of instructions with its own landing place: clinux_fix_up only moves the
+// instruction pointer from the first to the second. Registers at the landing hold what they held at the fault.
+__asm__(
+    ".text\n"
+    ".globl clinux_copy\n.type clinux_copy,@function\n"
+    "clinux_copy:\n"
+    "  cmp $128, %rdx\n"
+    "  ja 3f\n"
+    "1: cmp $8, %rdx\n"
+    "  jb 2f\n"
+    "  mov (%rsi), %rax\n"
+    "  mov %rax, (%rdi)\n"
+    "  add $8, %rsi\n"
+    "  add $8, %rdi\n"
+    "  sub $8, %rdx\n"
+    "  jmp 1b\n"
+    "2: test %rdx, %rdx\n"
+    "  jz 4f\n"
+    "3: mov %rdx, %rcx\n"
+    "  rep movsb\n"
+    "4: xor %eax, %eax\n"
+    "  ret\n"
+    "clinux_copy_end:\n"
+    "clinux_copy_fault:\n"
+    "  mov $14, %eax\n"  // EFAULT
+    "  ret\n"
+    ".size clinux_copy, . - clinux_copy\n"
+    ".globl clinux_touch_for_read\n.type clinux_touch_for_read,@function\n"
+    "clinux_touch_for_read:\n"
+    "  xor %eax, %eax\n"
+    "  jmp 2f\n"
+    "1: movb (%rdi,%rax), %cl\n"
+    "  add $4096, %rax\n"
+    "2: cmp %rsi, %rax\n"
+    "  jb 1b\n"
+    "  mov %rsi, %rax\n"
+    "  ret\n"
+    ".size clinux_touch_for_read, . - clinux_touch_for_read\n"
+    ".globl clinux_touch_for_write\n.type clinux_touch_for_write,@function\n"
+    "clinux_touch_for_write:\n"
+    "  xor %eax, %eax\n"
+    "  jmp 2f\n"
+    "1: lock orb $0, (%rdi,%rax)\n"
+    "  add $4096, %rax\n"
+    "2: cmp %rsi, %rax\n"
+    "  jb 1b\n"
+    "  mov %rsi, %rax\n"
+    "  ret\n"
+    "clinux_touch_end:\n"
+    "clinux_touch_fault:\n"
+    "  ret\n"  // rax counts the bytes of the pages before the bad one
+    ".size clinux_touch_for_write, . - clinux_touch_for_write\n");
+
+extern const char clinux_copy_end[], clinux_copy_fault[], clinux_touch_end[], clinux_touch_fault[];
+
+int32_t clinux_fix_up(void *context) {
+  greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
+  uintptr_t at = (uintptr_t)registers[REG_RIP];
+  if (at - (uintptr_t)clinux_copy < (uintptr_t)clinux_copy_end - (uintptr_t)clinux_copy)
+    registers[REG_RIP] = (greg_t)clinux_copy_fault;
+  else if (at - (uintptr_t)clinux_touch_for_read < (uintptr_t)clinux_touch_end - (uintptr_t)clinux_touch_for_read)
+    registers[REG_RIP] = (greg_t)clinux_touch_fault;
+  else
+    return 0;
+  return 1;
+}
+
+static void on_fault(int signal_number, siginfo_t *info, void *context) {
+  (void)info;
+  if (!clinux_fix_up(context)) signal(signal_number, SIG_DFL);  // the instruction runs again and dies as it would
+}
+
+void clinux_install_fault_guard(void) {
+  struct sigaction action = {.sa_sigaction = on_fault, .sa_flags = SA_SIGINFO | SA_NODEFER};
+  sigemptyset(&action.sa_mask);
+  sigaction(SIGSEGV, &action, 0);
+  sigaction(SIGBUS, &action, 0);
+}

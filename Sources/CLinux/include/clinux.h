@@ -1,0 +1,27 @@
+// What Swift cannot say about Linux: copies whose faults are answers, and the fix-up that makes them so.
+// _GNU_SOURCE is not defined here: SwiftGlibc is built without it.
+#ifndef CLINUX_H
+#define CLINUX_H
+#include <stddef.h>
+#include <stdint.h>
+
+/// Copies `count` bytes. 0, or EFAULT when either side is not there; bytes before the fault may be copied.
+int32_t clinux_copy(void *_Nullable to, const void *_Nullable from, size_t count);
+
+/// Reads one byte of every 4096-byte page from the page-aligned `address` on, `count` bytes in all.
+/// The bytes that can be read before the first that cannot; `count` when all can.
+size_t clinux_touch_for_read(uint64_t address, size_t count);
+
+/// The same with an atomic OR of 0: whatever another thread writes meanwhile is kept.
+size_t clinux_touch_for_write(uint64_t address, size_t count);
+
+/// Given the third argument of a SIGSEGV or SIGBUS handler: when the fault happened inside one of the
+/// functions above, makes that function return its failure and answers 1; otherwise changes nothing and
+/// answers 0. Decided by instruction pointer: a non-canonical pointer faults with si_addr 0.
+int32_t clinux_fix_up(void *_Nonnull context);
+
+/// Installs a handler for SIGSEGV and SIGBUS that does only the fix-up and hands everything else to the
+/// default action. For processes without the preload, which has a handler of its own.
+void clinux_install_fault_guard(void);
+
+#endif
