@@ -4,21 +4,13 @@ public import DMATypes
 public struct Mapping: Hashable, Sendable, BitwiseCopyable {
   /// The bus addresses, both ends inclusive.
   public var range: IOVARange
-  /// Where `range.start` lies in the owner's memory.
-  public var address: UserAddress
-  /// What devices may do.
-  public var access: DMAAccess
-  /// Whose memory it is.
-  public var owner: MemoryOwner
+  /// Whose memory stands at `range.start`, and what devices may do with it.
+  public var memory: MappedMemory
 
   /// States one mapping.
-  @inlinable public init(
-    range: IOVARange, address: UserAddress, access: DMAAccess, owner: MemoryOwner
-  ) {
+  @inlinable public init(range: IOVARange, memory: MappedMemory) {
     self.range = range
-    self.address = address
-    self.access = access
-    self.owner = owner
+    self.memory = memory
   }
 }
 
