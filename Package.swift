@@ -26,6 +26,10 @@ let targets: [Target] = [
   module("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   module("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"]),
   module("TrappedAccess", ["DMATypes"]),
+  module("SharedMachine", [
+    "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "SimulatedPlatform",
+    "TrappedAccess", "MachineFile", "CLinux",
+  ], touchesMemory: true),
 ]
 
 let package = Package(name: "ioasid", targets: targets, swiftLanguageModes: [.v6])
