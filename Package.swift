@@ -26,6 +26,9 @@ let targets: [Target] = [
   module("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   module("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"]),
   module("TrappedAccess", ["DMATypes"]),
+  module("MachineFile", []),
+  .testTarget(
+    name: "MachineFileTests", dependencies: ["MachineFile"], swiftSettings: settings()),
 ]
 
 let package = Package(name: "ioasid", targets: targets, swiftLanguageModes: [.v6])
