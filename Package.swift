@@ -26,10 +26,13 @@ let targets: [Target] = [
   module("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   module("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"]),
   module("TrappedAccess", ["DMATypes"]),
+  module("MachineFile", []),
   module("SharedMachine", [
     "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "SimulatedPlatform",
     "TrappedAccess", "MachineFile", "CLinux",
   ], touchesMemory: true),
+  .testTarget(
+    name: "MachineFileTests", dependencies: ["MachineFile"], swiftSettings: settings()),
 ]
 
 let package = Package(name: "ioasid", targets: targets, swiftLanguageModes: [.v6])
