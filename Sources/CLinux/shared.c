@@ -42,13 +42,16 @@ int32_t clinux_lock_take(void *lock) {
 
 void clinux_lock_drop(void *lock) { pthread_mutex_unlock(lock); }
 
-int32_t clinux_hold(int32_t descriptor, int32_t exclusive) {
-  struct flock lock = {.l_type = exclusive ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+int32_t clinux_hold(int32_t descriptor) {
+  // A lock for reading wants a description that can read, one for writing a description that can write.
+  long flags = enter(SYS_fcntl, descriptor, F_GETFL, 0, 0, 0, 0);
+  if (flags < 0) return (int32_t)flags;
+  struct flock lock = {.l_type = (flags & O_ACCMODE) == O_WRONLY ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
   return (int32_t)enter(SYS_fcntl, descriptor, F_OFD_SETLK, (long)&lock, 0, 0, 0);
 }
 
 int32_t clinux_is_held(int32_t descriptor) {
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = 0, .l_len = 1};
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
   long r = enter(SYS_fcntl, descriptor, F_OFD_GETLK, (long)&lock, 0, 0, 0);
   return r < 0 ? (int32_t)r : lock.l_type != F_UNLCK;
 }

@@ -2,7 +2,7 @@ internal import CLinux
 
 /// How the shared files recognise this process's memory: a random token in a page that fork wipes
 /// and exec drops. Who finds the token at its address has found the memory that was mapped.
-struct ProcessIdentity: @unchecked Sendable {
+@safe struct ProcessIdentity: @unchecked Sendable {
   private let page: UnsafeMutablePointer<UInt64>
   /// The process, as the kernel numbers it.
   let pid: Int32

@@ -4,7 +4,7 @@ internal import DMATypes
 /// A file of the machine mapped shared: words that every process of a run sees.
 ///
 /// Offsets are in bytes from the file's start. Unmapped with the last reference.
-final class SharedMemory: @unchecked Sendable {
+@safe final class SharedMemory: @unchecked Sendable {
   private let base: UnsafeMutableRawPointer
   /// The bytes mapped.
   let byteCount: Int
@@ -68,7 +68,7 @@ final class SharedMemory: @unchecked Sendable {
 }
 
 /// A robust lock in shared memory; it lives as long as the mapping it lies in.
-struct SharedLock: @unchecked Sendable {
+@safe struct SharedLock: @unchecked Sendable {
   private let address: UnsafeMutableRawPointer
 
   fileprivate init(address: UnsafeMutableRawPointer) { unsafe self.address = address }

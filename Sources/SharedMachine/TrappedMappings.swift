@@ -145,7 +145,7 @@ extension TrappedMappings.Entry {
 }
 
 /// A fixed run of atomic words, zero at first.
-private final class AtomicWords: @unchecked Sendable {
+@safe private final class AtomicWords: @unchecked Sendable {
   private let words: UnsafeMutablePointer<Atomic<UInt64>>
 
   init(count: Int) {

@@ -15,8 +15,7 @@ int32_t clinux_lock_take(void *_Nonnull lock);
 void clinux_lock_drop(void *_Nonnull lock);
 
 /// A description's own lock on byte 0 of its file (F_OFD_SETLK): dropped by the kernel with its last reference.
-/// −EAGAIN when another description's lock is in the way.
-int32_t clinux_hold(int32_t descriptor, int32_t exclusive);
+int32_t clinux_hold(int32_t descriptor);
 /// Whether any other description holds a lock on byte 0 (F_OFD_GETLK).
 int32_t clinux_is_held(int32_t descriptor);
 
