@@ -15,6 +15,12 @@ func module(_ name: String, _ imports: [Target.Dependency], touchesMemory: Bool 
   .target(name: name, dependencies: imports, swiftSettings: settings(touchesMemory: touchesMemory))
 }
 
+func tests(_ name: String, _ imports: [Target.Dependency], touchesMemory: Bool = false) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.byName(name: name)] + imports,
+    swiftSettings: settings(touchesMemory: touchesMemory))
+}
+
 let targets: [Target] = [
   .target(name: "CLinux"),
   .systemLibrary(name: "CEngine"),
@@ -33,6 +39,8 @@ let targets: [Target] = [
   ], touchesMemory: true),
   .testTarget(
     name: "MachineFileTests", dependencies: ["MachineFile"], swiftSettings: settings()),
+
+  tests("DMATypes", []),
 ]
 
 let package = Package(name: "ioasid", targets: targets, swiftLanguageModes: [.v6])
