@@ -27,6 +27,10 @@ let targets: [Target] = [
   module("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"]),
   module("TrappedAccess", ["DMATypes"]),
   module("MachineFile", []),
+  module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
+  .executableTarget(
+    name: "ioasid", dependencies: ["CLinux", "DMATypes", "MachineFile", "PlatformView", "SimulatedPlatform"],
+    swiftSettings: settings(touchesMemory: true)),
   .testTarget(
     name: "MachineFileTests", dependencies: ["MachineFile"], swiftSettings: settings()),
 ]
