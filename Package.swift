@@ -37,6 +37,10 @@ let targets: [Target] = [
     "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "SimulatedPlatform",
     "TrappedAccess", "MachineFile", "CLinux",
   ], touchesMemory: true),
+  module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
+  .executableTarget(
+    name: "ioasid", dependencies: ["CLinux", "DMATypes", "MachineFile", "PlatformView", "SimulatedPlatform"],
+    swiftSettings: settings(touchesMemory: true)),
   .testTarget(
     name: "MachineFileTests", dependencies: ["MachineFile"], swiftSettings: settings()),
 
