@@ -20,10 +20,29 @@ func tests(_ name: String, _ imports: [Target.Dependency], touchesMemory: Bool =
     name: name + "Tests", dependencies: [.byName(name: name)] + imports,
     swiftSettings: settings(touchesMemory: touchesMemory))
 }
+/// The preload goes into every process of a run: no Swift runtime, no heap, nothing needed but libc, and no symbol
+/// shown but those it stands in front of. Optimised in every configuration, because a global that is not
+/// constant would be set up under a lock that no signal handler may wait for.
+let preload: Target = .target(
+  name: "Preload", dependencies: ["CPreload", "CEngine"], exclude: ["exports.map"],
+  swiftSettings: settings() + [
+    .enableExperimentalFeature("Embedded"),
+    .unsafeFlags(["-O", "-wmo", "-no-allocations"]),
+  ],
+  linkerSettings: [
+    .unsafeFlags(
+      ["-enable-experimental-feature", "Embedded", "-use-ld=lld", "-Xclang-linker", "-static-libgcc"]
+        + linker("--version-script=\(Context.packageDirectory)/Sources/Preload/exports.map")
+        + linker("-z") + linker("now") + linker("-z") + linker("nodelete"))
+  ])
+
+func linker(_ option: String) -> [String] { ["-Xlinker", option] }
 
 let targets: [Target] = [
   .target(name: "CLinux"),
   .systemLibrary(name: "CEngine"),
+  .target(name: "CPreload", cSettings: [.unsafeFlags(["-O2"])]),
+  preload,
   module("DMATypes", [], touchesMemory: true),
   module("LegacyVFIO", ["DMATypes"]),
   module("AddressSpaces", ["DMATypes"]),
@@ -47,4 +66,7 @@ let targets: [Target] = [
   tests("DMATypes", []),
 ]
 
-let package = Package(name: "ioasid", targets: targets, swiftLanguageModes: [.v6])
+let package = Package(
+  name: "ioasid",
+  products: [.library(name: "ioasid-preload", type: .dynamic, targets: ["Preload"])],
+  targets: targets, swiftLanguageModes: [.v6])
