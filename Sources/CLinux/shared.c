@@ -117,11 +117,6 @@ int32_t clinux_signal_event_of(int32_t pid, int32_t descriptor) {
   return (int32_t)r;
 }
 
-uint64_t clinux_descriptor_limit(void) {
-  struct rlimit limit;
-  return enter(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit, 0, 0) ? 1024 : limit.rlim_cur;
-}
-
 int64_t clinux_map(uint64_t address, uint64_t length, int32_t protection, int32_t flags, int32_t descriptor,
                    int64_t offset) {
   return enter(SYS_mmap, (long)address, (long)length, protection, flags, descriptor, offset);

@@ -12,7 +12,7 @@ typealias SoftwareSession = ContainerSession<SoftwareIOMMU<ContainerMemory>>
 ///
 /// Everything here is guarded by the lock in the container's file, which threads of this process
 /// share with other processes. Order: machine, device, container.
-final class ContainerReplica: @unchecked Sendable {
+final class ContainerReplica: ContainerServer, @unchecked Sendable {
   /// The container's number.
   let number: UInt64
   private let file: JournalFile
@@ -25,20 +25,23 @@ final class ContainerReplica: @unchecked Sendable {
   private var snapshotCount = 0
   private var place: MemoryOwner?
 
-  init(
-    number: UInt64, file: JournalFile, process: ProcessIdentity, trapped: TrappedMappings,
-    parameters: ModuleParameters, facts: @escaping @Sendable (GroupNumber) -> GroupFacts?
-  ) {
+  init(number: UInt64, file: JournalFile, machine: Machine) {
     self.number = number
     self.file = file
-    self.process = process
-    self.facts = facts
+    process = machine.process
+    let groups = machine.groups
+    facts = { number in groups.first { $0.number == number } }
+    let (process, trapped, parameters) = (machine.process, machine.trapped, machine.parameters)
     makeSession = {
       let memory = ContainerMemory(owners: file.owners, process: process, trapped: trapped)
       return SoftwareSession(backend: SoftwareIOMMU(memory: memory), parameters: parameters)
     }
     session = makeSession()
   }
+
+  /// Whether this is the copy of the process that `machine` stands for.
+  @inline(__always)
+  func belongs(to machine: Machine) -> Bool { process.token == machine.process.token }
 
   /// Runs `body` on the container as every process left it. The journal it is handed publishes each
   /// event at once.
@@ -56,24 +59,33 @@ final class ContainerReplica: @unchecked Sendable {
 
   /// Serves an ioctl of the container: its result, or −errno.
   @inline(__always)
-  func serve(_ number: UInt64, _ argument: UInt64, hasRawIO: Bool) -> Int {
+  func serve(_ number: UInt64, _ argument: UInt64) -> Int {
     file.lock.take()
     defer { file.lock.drop() }
     if file.published != seen { catchUp() }
-    if seen.count > 4096 + max(session.state.mappingCount, snapshotCount) * 5 / 4 { rewrite() }
-    var journal = JournalWriter(file: file, position: seen)
-    defer { seen = journal.position }
-    guard let owner = place ?? takePlace() else { return -Int(Errno.noMemory.rawValue) }
-    return ContainerCall.serve(
-      number, argument, caller: Caller(owner: owner, hasRawIO: hasRawIO), session: &session,
-      journal: &journal)
+    if seen.count > 4096 + max(session.state.mappings.count, snapshotCount) * 5 / 4 { rewrite() }
+    var server = self
+    return ContainerCodec.serve(UInt32(truncatingIfNeeded: number), argument, by: &server)
   }
 
-  private func takePlace() -> MemoryOwner? {
-    place = try? file.owners.place(of: process) { owner in
-      !session.state.mappings.contains { $0.value.owner == owner }
+  func admit(_ command: ContainerCommand) throws(Errno) {
+    do throws(Rule) { try session.state.admit(command) } catch { throw error.errno }
+  }
+
+  func perform(_ request: ContainerRequest) throws(Errno) -> ContainerReply {
+    var journal = JournalWriter(file: file, position: seen)
+    defer { seen = journal.position }
+    return try session.perform(request, for: try caller(), journal: &journal)
+  }
+
+  private func caller() throws(Errno) -> Caller {
+    if let place { return Caller(owner: place) }
+    let mappings = session.state.mappings
+    let place = try file.owners.place(of: process) { owner in
+      !mappings.contains { $0.value.owner == owner }
     }
-    return place
+    self.place = place
+    return Caller(owner: place)
   }
 
   /// Folds what other processes did. A journal that was rewritten meanwhile is read from its start.

@@ -130,8 +130,7 @@ struct DeviceUnitEnvironment: DeviceEnvironment {
   func unwatch(_ event: EventTarget) { machine.watcher.unwatch(event) }
 
   func resolveGroup(_ descriptor: Int32) throws(Errno) -> GroupNumber {
-    if let file = machine.events.descriptors.pin(descriptor) {
-      defer { machine.events.descriptors.unpin(file) }
+    if let file = machine.events.descriptors.file(descriptor) {
       if case .group(let index) = file.kind { return machine.groups[index].number }
       throw .invalidArgument
     }

@@ -4,12 +4,10 @@ internal import SimulatedPlatform
 
 /// What the engine needs of the process's descriptor table, which the preload keeps.
 public protocol DescriptorTable: Sendable {
-  /// The open file of ours behind a descriptor, kept alive until `unpin`; nil when it is not ours.
-  func pin(_ descriptor: Int32) -> OpenFile?
-  /// Ends a `pin`.
-  func unpin(_ file: OpenFile)
-  /// Takes a descriptor out of the program's sight.
-  func hide(_ descriptor: Int32)
+  /// The open file of ours behind a descriptor; nil when it is not ours.
+  func file(_ descriptor: Int32) -> OpenFile?
+  /// Takes a descriptor out of the program's sight and way; answers the number it has from now on.
+  func hide(_ descriptor: Int32) -> Int32
   /// Ends that.
   func reveal(_ descriptor: Int32)
 }
@@ -29,12 +27,10 @@ final class EventDescriptors: Sendable {
     let kind = clinux_is_eventfd(descriptor)
     guard kind >= 0 else { throw Errno(rawValue: -kind) }
     guard kind == 1 else { throw .invalidArgument }
-    // The last numbers of a usual table, but never far beyond: the kernel's table grows with them.
-    let limit = Int32(clamping: min(clinux_descriptor_limit(), 1024))
-    let duplicate = clinux_duplicate(descriptor, max(0, limit - 64))
+    let duplicate = clinux_duplicate(descriptor, 0)
     guard duplicate >= 0 else { throw Errno(rawValue: -duplicate) }
-    descriptors.hide(duplicate)
-    return EventTarget(owner: UInt32(bitPattern: clinux_pid()), descriptor: duplicate)
+    return EventTarget(
+      owner: UInt32(bitPattern: clinux_pid()), descriptor: descriptors.hide(duplicate))
   }
 
   /// Adds one, whoever holds it; a holder that is gone or refuses is not told.

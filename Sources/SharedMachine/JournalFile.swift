@@ -65,6 +65,14 @@ final class JournalFile: Sendable {
     owners = OwnerTable(memory: memory, offset: Self.ownersOffset)
   }
 
+  /// The number of the container whose file a descriptor names: `ENOTTY` when it names another file.
+  static func number(of descriptor: Int32) throws(Errno) -> UInt64 {
+    guard let head = try? SharedMemory(descriptor: descriptor, byteCount: recordsOffset) else {
+      throw .notTypewriter
+    }
+    return head[numberOffset]
+  }
+
   /// A place in the journal: which rewriting of it, and how many records.
   struct Position: Equatable {
     var word: UInt64

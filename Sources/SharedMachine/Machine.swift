@@ -81,11 +81,11 @@ public final class Machine: @unchecked Sendable {
     shared.loadAcquiring(sharedOffset + SharedRegion.container(ofGroupAt: index))
   }
 
-  fileprivate func setContainer(ofGroupAt index: Int, _ number: UInt64) {
+  func setContainer(ofGroupAt index: Int, _ number: UInt64) {
     shared.storeReleasing(sharedOffset + SharedRegion.container(ofGroupAt: index), number)
   }
 
-  fileprivate func nextContainer() -> UInt64 {
+  func nextContainer() -> UInt64 {
     shared[sharedOffset + SharedRegion.newestContainer] += 1
     return shared[sharedOffset + SharedRegion.newestContainer]
   }
@@ -98,7 +98,7 @@ public final class Machine: @unchecked Sendable {
     return enter(ContainerReplica(number: number, file: file, machine: self))
   }
 
-  fileprivate func enter(_ replica: ContainerReplica) -> ContainerReplica {
+  func enter(_ replica: ContainerReplica) -> ContainerReplica {
     replicas.withLock { known in
       if let first = known[replica.number] { return first }
       known[replica.number] = replica
@@ -106,7 +106,7 @@ public final class Machine: @unchecked Sendable {
     }
   }
 
-  fileprivate func forget(_ number: UInt64) {
+  func forget(_ number: UInt64) {
     _ = replicas.withLock { $0.removeValue(forKey: number) }
   }
 

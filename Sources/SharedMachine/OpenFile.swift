@@ -48,19 +48,15 @@ extension OpenFile {
     switch kind {
     case .container(let container):
       if let replica, replica.belongs(to: machine) {
-        return replica.serve(number, argument, hasRawIO: machine.hasRawIO)
+        return replica.serve(number, argument)
       }
       do throws(Errno) {
-        return try machine.replica(container).serve(number, argument, hasRawIO: machine.hasRawIO)
+        return try machine.replica(container).serve(number, argument)
       } catch {
         return -Int(error.rawValue)
       }
     case .group(let index):
-      do throws(Errno) {
-        return try machine.serveGroup(index, number, argument, opened: &opened)
-      } catch {
-        return -Int(error.rawValue)
-      }
+      return machine.serveGroup(index, number, argument, opened: &opened)
     case .device(let index):
       return machine.units[index].serve(machine, number, argument)
     }

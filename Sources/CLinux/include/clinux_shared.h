@@ -39,8 +39,6 @@ int64_t clinux_write(int32_t descriptor, const void *_Nonnull bytes, size_t coun
 int64_t clinux_seek(int32_t descriptor, int64_t offset, int32_t whence);
 /// Adds 1 to the eventfd that process `pid` knows as `descriptor`.
 int32_t clinux_signal_event_of(int32_t pid, int32_t descriptor);
-/// The soft RLIMIT_NOFILE.
-uint64_t clinux_descriptor_limit(void);
 
 /// mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2) as numbers.
 int64_t clinux_map(uint64_t address, uint64_t length, int32_t protection, int32_t flags, int32_t descriptor,
@@ -54,6 +52,17 @@ int64_t clinux_punch(uint64_t address, uint64_t length);
 uint64_t *_Nullable clinux_wiped_page(void);
 int32_t clinux_pid(void);
 uint64_t clinux_random(void);
+/// Whether a capability is effective for the calling thread.
+int32_t clinux_has_capability(int32_t number);
+
+/// An epoll descriptor for `clinux_watch` and `clinux_unwatch`, or −errno.
+int32_t clinux_make_watcher(void);
+/// Starts a thread that hands each signal of the descriptors watched, consumed, to `arrived`; −errno. It takes
+/// no signals.
+int32_t clinux_start_watcher(int32_t watcher, void (*_Nonnull arrived)(void *_Nonnull context, int32_t descriptor),
+                             void *_Nonnull context);
+int32_t clinux_watch(int32_t watcher, int32_t descriptor);
+int32_t clinux_unwatch(int32_t watcher, int32_t descriptor);
 
 /// Copies between here and another process that holds `token` at `token_address`; anything else is −EFAULT.
 int32_t clinux_read_process(int32_t pid, uint64_t token_address, uint64_t token, uint64_t from, void *_Nonnull to,
