@@ -124,6 +124,9 @@ int64_t clinux_map(uint64_t address, uint64_t length, int32_t protection, int32_
 int64_t clinux_unmap(uint64_t address, uint64_t length) {
   return enter(SYS_munmap, (long)address, (long)length, 0, 0, 0, 0);
 }
+int64_t clinux_protect(uint64_t address, uint64_t length, int32_t protection) {
+  return enter(SYS_mprotect, (long)address, (long)length, protection, 0, 0, 0);
+}
 int64_t clinux_remap(uint64_t address, uint64_t length, uint64_t new_length, int32_t flags, uint64_t new_address) {
   return enter(SYS_mremap, (long)address, (long)length, (long)new_length, flags, (long)new_address, 0);
 }

@@ -21,6 +21,7 @@ public final class Machine: @unchecked Sendable {
   let trapped: TrappedMappings
   let events: EventDescriptors
   let units: [DeviceUnit]
+  private(set) lazy var watcher = EventWatcher(machine: self)
   private let shared: SharedMemory
   private let sharedOffset: Int
   private let lock: SharedLock
@@ -44,7 +45,7 @@ public final class Machine: @unchecked Sendable {
     lock = shared.lock(at: image.sharedOffset + SharedRegion.lock)
     trapped = TrappedMappings()
     events = EventDescriptors(descriptors: descriptors)
-    units = platform.functions.indices.map { DeviceUnit(index: $0) }
+    units = Self.units(of: platform, groups)
   }
 
   /// The same run, seen by the child that fork made. Nothing of the parent's that a lock of its threads
@@ -61,7 +62,15 @@ public final class Machine: @unchecked Sendable {
     lock = parent.lock
     trapped = TrappedMappings(copying: parent.trapped)
     events = EventDescriptors(descriptors: parent.events.descriptors)
-    units = platform.functions.indices.map { DeviceUnit(index: $0) }
+    units = Self.units(of: platform, groups)
+  }
+
+  /// Functions that vfio-pci holds, in the platform's order; others never get a file.
+  private static func units(of platform: Platform, _ groups: [GroupFacts]) -> [DeviceUnit] {
+    platform.functions.indices.map { index in
+      let group = groups.firstIndex { $0.number == platform.functions[index].group }
+      return DeviceUnit(index: index, device: platform.device(at: index), group: group ?? 0)
+    }
   }
 
   /// False in a child that fork made since.
@@ -110,5 +119,23 @@ public final class Machine: @unchecked Sendable {
     _ = replicas.withLock { $0.removeValue(forKey: number) }
   }
 
-  func groupIndex(_ number: GroupNumber) -> Int? { groups.firstIndex { $0.number == number } }
+  /// The module parameters, as the programs of the run see and write them in sysfs.
+  var parameters: ModuleParameters {
+    ModuleParameters(mappingLimit: platform.parameters.dmaEntryLimit)
+  }
+
+  /// The calling thread, for decisions that no mapping follows from.
+  var caller: Caller {
+    // CAP_SYS_RAWIO
+    Caller(owner: MemoryOwner(rawValue: 0), hasRawIO: clinux_has_capability(17) != 0)
+  }
+
+  /// Tells a person what no error number can, with `--verbose` only.
+  func tell(_ line: String) {
+    guard image.options.contains(.verbose) else { return }
+    let text = Array("ioasid: \(line)\n".utf8)
+    unsafe text.withUnsafeBytes { bytes in
+      if let start = bytes.baseAddress { _ = unsafe clinux_write(2, start, bytes.count) }
+    }
+  }
 }

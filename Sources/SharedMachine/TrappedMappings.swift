@@ -71,6 +71,12 @@ final class TrappedMappings: Sendable {
     return nil
   }
 
+  /// The lowest start of a mapping above an address.
+  func next(after address: UInt64) -> UInt64? {
+    (0..<used.load(ordering: .acquiring)).compactMap { entry(at: $0)?.start }
+      .filter { $0 > address }.min()
+  }
+
   /// Whether any mapping shares an address with the inclusive range.
   func overlaps(_ start: UInt64, _ last: UInt64) -> Bool {
     for place in 0..<used.load(ordering: .acquiring) {

@@ -44,6 +44,7 @@ int32_t clinux_signal_event_of(int32_t pid, int32_t descriptor);
 int64_t clinux_map(uint64_t address, uint64_t length, int32_t protection, int32_t flags, int32_t descriptor,
                    int64_t offset);
 int64_t clinux_unmap(uint64_t address, uint64_t length);
+int64_t clinux_protect(uint64_t address, uint64_t length, int32_t protection);
 int64_t clinux_remap(uint64_t address, uint64_t length, uint64_t new_length, int32_t flags, uint64_t new_address);
 /// Gives the pages of a shared mapping back to the file system: they read as zeros (MADV_REMOVE).
 int64_t clinux_punch(uint64_t address, uint64_t length);
