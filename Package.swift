@@ -49,7 +49,9 @@ let targets: [Target] = [
   module("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "CLinux"], touchesMemory: true),
   module("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   module("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
-  module("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"]),
+  module(
+    "SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"],
+    touchesMemory: true),
   module("TrappedAccess", ["DMATypes"]),
   module("MachineFile", []),
   module("SharedMachine", [
