@@ -14,7 +14,8 @@ struct Launch {
 
   func build() throws(Refusal) {
     let namespace = try MountNamespace()
-    let view = PlatformView(of: platform, isUnprivileged: namespace.isUnprivileged)
+    let view = PlatformView(
+      of: platform, isUnprivileged: namespace.isUnprivileged, processors: processors)
     let mask = umask(0)
     defer { umask(mask) }
     do throws(System.Failure) {
@@ -25,6 +26,12 @@ struct Launch {
     for path in view.roots { try namespace.present(path) }
     try namespace.present(RunPaths.run)
     try namespace.finish()
+  }
+
+  /// The processors that are on, as sysfs lists them.
+  private var processors: String {
+    guard let text = try? System.readFile("/sys/devices/system/cpu/online") else { return "0" }
+    return String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
   }
 
   private func make(
