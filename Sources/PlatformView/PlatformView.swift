@@ -68,7 +68,9 @@ struct Tree {
   /// Adds the directory, and those on the way to it.
   mutating func makeDirectory(_ path: String) {
     guard !path.isEmpty, directories.insert(path).inserted else { return }
-    if let slash = path.lastIndex(of: "/") { makeDirectory(String(path[..<slash])) }
+    if let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) {
+      makeDirectory(String(path[..<slash]))
+    }
     entries.append(.directory(path))
   }
 
@@ -93,11 +95,13 @@ struct Tree {
 
   /// Adds a link, spelt relative to where it stands as sysfs spells links.
   mutating func link(_ path: String, to target: String) {
-    let from = path.split(separator: "/").dropLast()
-    let to = target.split(separator: "/")
-    let shared = zip(from, to).prefix { $0 == $1 }.count
+    let from = path.utf8.split(separator: UInt8(ascii: "/")).dropLast()
+    let to = target.utf8.split(separator: UInt8(ascii: "/"))
+    // sysfs always names the target itself, even where the link stands below it.
+    let shared = min(zip(from, to).prefix { $0.elementsEqual($1) }.count, to.count - 1)
     let steps =
-      repeatElement("..", count: from.count - shared) + to.dropFirst(shared).map(String.init)
+      repeatElement("..", count: from.count - shared)
+      + to.dropFirst(shared).map { String(Substring($0)) }
     entries.append(.link(path, to: steps.joined(separator: "/")))
   }
 
