@@ -14,17 +14,23 @@ struct Launch {
 
   func build() throws(Refusal) {
     let namespace = try MountNamespace()
-    let view = PlatformView(of: platform, isUnprivileged: namespace.isUnprivileged)
+    let view = PlatformView(
+      of: platform, isUnprivileged: namespace.isUnprivileged, processors: processors)
     let mask = umask(0)
     defer { umask(mask) }
     do throws(System.Failure) {
-      try System.makeDirectory(namespace.staged(""))
+      try namespace.makeDirectories(MountNamespace.scaffold + "/view")
       for entry in view.entries { try make(entry, in: namespace) }
       try makeSharedFiles(view, in: namespace)
     } catch { throw Refusal("cannot make the view: \(error.text)") }
-    for path in view.roots { try namespace.present(path) }
-    try namespace.present(RunPaths.run)
+    try namespace.present(view.roots + [RunPaths.run])
     try namespace.finish()
+  }
+
+  /// The processors that are on, as sysfs lists them.
+  private var processors: String {
+    guard let text = try? System.readFile("/sys/devices/system/cpu/online") else { return "0" }
+    return String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
   }
 
   private func make(
@@ -60,7 +66,7 @@ struct Launch {
           minor: minor))
     }
     for directory in [RunPaths.run, RunPaths.groups, RunPaths.devices] {
-      try makeDirectories(directory, in: namespace)
+      try namespace.makeDirectories(namespace.staged(directory))
     }
     try System.makeDirectory(namespace.staged(RunPaths.containers), mode: 0o1777)
     let container = PlatformView.containerNumber
@@ -87,17 +93,6 @@ struct Launch {
     let image = MachineImage(
       options: options, nodes: nodes, platform: [], groupCount: view.groups.count)
     try writeMachine(image, to: namespace.staged(RunPaths.machine))
-  }
-
-  private func makeDirectories(
-    _ path: String, in namespace: MountNamespace
-  ) throws(System.Failure) {
-    var made = ""
-    for name in path.split(separator: "/") {
-      made += "/\(name)"
-      let staged = namespace.staged(made)
-      if !System.isDirectory(staged) { try System.makeDirectory(staged) }
-    }
   }
 
   private func writeMachine(_ image: MachineImage, to path: String) throws(System.Failure) {

@@ -14,6 +14,8 @@ struct MountNamespace {
 
   /// Whether the namespace belongs to a user namespace of its own.
   let isUnprivileged: Bool
+  /// What was mounted where before the run.
+  private let mountPoints: [String]
 
   /// Leaves the machine's namespace: as a privileged user for a mount namespace only, as anyone
   /// else for a user namespace with the caller's own ids in it.
@@ -24,6 +26,7 @@ struct MountNamespace {
     if isUnprivileged { failure = clinux_unshare_mounts(1) }
     guard failure == 0 else { throw Self.forbidden(failure) }
     do throws(System.Failure) {
+      mountPoints = try Self.readMountPoints()
       if isUnprivileged {
         try Self.map(user: user, group: group)
       }
@@ -57,11 +60,18 @@ struct MountNamespace {
   /// Where a path of the view is made.
   func staged(_ path: String) -> String { "\(Self.scaffold)/view\(path)" }
 
-  /// Shows the staged directory at its path, which may be absent from the machine.
-  func present(_ path: String) throws(Refusal) {
+  /// Shows staged directories at their paths, which may be absent from the machine.
+  func present(_ paths: [String]) throws(Refusal) {
+    var path = ""
     do throws(System.Failure) {
-      if !System.isDirectory(path) { try makeRoom(for: path) }
-      try System.mount(staged(path), on: path, flags: UInt(MS_BIND))
+      for (ancestor, missing) in absent(paths) {
+        path = ancestor
+        try makeRoom(in: ancestor, for: missing)
+      }
+      for next in paths {
+        path = next
+        try System.mount(staged(path), on: path, flags: UInt(MS_BIND))
+      }
     } catch { throw Refusal("cannot show \(path): \(error.text)") }
   }
 
@@ -72,32 +82,33 @@ struct MountNamespace {
     }
   }
 
-  /// Makes an absent directory exist, for this namespace only: its deepest existing ancestor is
-  /// covered with one that looks the same and has the directory too.
-  private func makeRoom(for path: String) throws(System.Failure) {
-    var names: [Substring] = path.split(separator: "/")
-    var missing: [Substring] = []
-    while let last = names.popLast() {
-      missing.insert(last, at: 0)
-      if System.isDirectory("/" + names.joined(separator: "/")) { break }
+  /// The paths that the machine lacks, each with its deepest ancestor that is there.
+  private func absent(_ paths: [String]) -> [(ancestor: String, missing: [String])] {
+    var absent: [String: [String]] = [:]
+    for path in paths where !System.isDirectory(path) {
+      var ancestor = path
+      repeat { ancestor = Self.parent(of: ancestor) } while !System.isDirectory(ancestor)
+      absent[ancestor, default: []].append(path)
     }
-    let ancestor = "/" + names.joined(separator: "/")
-    let room = "\(Self.scaffold)/room\(ancestor)"
-    try makeDirectories(room)
-    let submounts = Self.submounts(of: ancestor)
+    return absent.sorted { $0.key < $1.key }.map { ($0.key, $0.value) }
+  }
+
+  /// Makes absent directories exist, for this namespace only: covers their ancestor with one that
+  /// looks the same and has them too.
+  private func makeRoom(in ancestor: String, for missing: [String]) throws(System.Failure) {
+    let room = "\(Self.scaffold)/room"
+    for path in missing { try makeDirectories(room + path) }
+    // An overlay of a file system with device nodes would make them unusable in a user namespace.
+    guard !ancestor.hasPrefix("/dev") else {
+      return try mirror(ancestor, in: room + ancestor)
+    }
+    let submounts = submounts(of: ancestor)
     let kept = try submounts.map { submount throws(System.Failure) in
       (submount, try System.check(unsafe open(submount, Self.pathOnly | O_CLOEXEC)))
     }
     defer { for (_, descriptor) in kept { close(descriptor) } }
-    var directory = room
-    for name in missing {
-      directory += "/\(name)"
-      try makeDirectories(directory)
-    }
-    // An overlay of a file system with device nodes would make them unusable in a user namespace.
-    if ancestor.hasPrefix("/dev") || !overlay(room, on: ancestor) {
-      try mirror(ancestor, in: room)
-      return
+    guard overlay(room + ancestor, on: ancestor) else {
+      return try mirror(ancestor, in: room + ancestor)
     }
     for (submount, descriptor) in kept {
       try System.mount(
@@ -105,12 +116,16 @@ struct MountNamespace {
     }
   }
 
-  private func makeDirectories(_ path: String) throws(System.Failure) {
-    var made = ""
-    for name in path.split(separator: "/") {
-      made += "/\(name)"
-      if !System.isDirectory(made) { try System.makeDirectory(made) }
-    }
+  /// The directory that holds an absolute path's last name.
+  private static func parent(of path: String) -> String {
+    let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) ?? path.startIndex
+    return slash == path.startIndex ? "/" : String(path[..<slash])
+  }
+
+  func makeDirectories(_ path: String) throws(System.Failure) {
+    guard !System.isDirectory(path) else { return }
+    try makeDirectories(Self.parent(of: path))
+    try System.makeDirectory(path)
   }
 
   private func overlay(_ upper: String, on directory: String) -> Bool {
@@ -140,26 +155,31 @@ struct MountNamespace {
     try System.mount(room, on: directory, flags: UInt(MS_BIND) | UInt(MS_REC))
   }
 
-  /// The mount points right below a directory, none inside another.
-  private static func submounts(of directory: String) -> [String] {
-    guard let table = try? System.readFile("/proc/self/mountinfo") else { return [] }
+  /// The machine's mount points below a directory, none inside another.
+  private func submounts(of directory: String) -> [String] {
     var points: [String] = []
-    for line in String(decoding: table, as: UTF8.self).split(separator: "\n") {
-      let fields = line.split(separator: " ")
-      guard fields.count > 4 else { continue }
-      let point = unescaped(fields[4])
-      guard point.hasPrefix(directory + "/"), System.isDirectory(point),
-        !points.contains(where: { point == $0 || point.hasPrefix($0 + "/") })
-      else { continue }
+    for point in mountPoints
+    where point.utf8.starts(with: (directory + "/").utf8) && System.isDirectory(point)
+      && !points.contains(where: { point.utf8.starts(with: ($0 + "/").utf8) || point == $0 })
+    {
       points.append(point)
     }
     return points
   }
 
+  /// The mount points of this process, in the order in which they were mounted.
+  private static func readMountPoints() throws(System.Failure) -> [String] {
+    try System.readFile("/proc/self/mountinfo").split(separator: UInt8(ascii: "\n"))
+      .compactMap { line in
+        let fields = line.split(separator: UInt8(ascii: " "), maxSplits: 5)
+        return fields.count > 4 ? unescaped(fields[4]) : nil
+      }
+  }
+
   /// Undoes the octal escapes of mountinfo.
-  private static func unescaped(_ field: Substring) -> String {
+  private static func unescaped(_ field: ArraySlice<UInt8>) -> String {
     var bytes: [UInt8] = []
-    var rest = Array(field.utf8)[...]
+    var rest = field
     while let byte = rest.popFirst() {
       if byte == UInt8(ascii: "\\"), rest.count >= 3,
         let code = UInt8(String(decoding: rest.prefix(3), as: UTF8.self), radix: 8)
