@@ -67,9 +67,12 @@ public final class Machine: @unchecked Sendable {
 
   /// Functions that vfio-pci holds, in the platform's order; others never get a file.
   private static func units(of platform: Platform, _ groups: [GroupFacts]) -> [DeviceUnit] {
-    platform.functions.indices.map { index in
-      let group = groups.firstIndex { $0.number == platform.functions[index].group }
-      return DeviceUnit(index: index, device: platform.device(at: index), group: group ?? 0)
+    platform.functions.indices.compactMap { index in
+      let function = platform.functions[index]
+      guard let device = platform.device(named: function.address.name),
+        let group = groups.firstIndex(where: { $0.number == function.group })
+      else { return nil }
+      return DeviceUnit(index: index, device: device, group: group)
     }
   }
 
