@@ -36,6 +36,18 @@ let preload: Target = .target(
         + linker("-z") + linker("now") + linker("-z") + linker("nodelete"))
   ])
 
+/// The engine goes into every process of a run that opens a VFIO node: its runtime is its own, and no
+/// symbol is shown but one.
+let engine: Target = .target(
+  name: "Engine", dependencies: ["CEngine", "DMATypes", "MachineFile", "SharedMachine"],
+  exclude: ["exports.map"], swiftSettings: settings(touchesMemory: true),
+  linkerSettings: [
+    .unsafeFlags(
+      ["-static-stdlib", "-use-ld=lld", "-Xclang-linker", "-static-libgcc"]
+        + linker("--version-script=\(Context.packageDirectory)/Sources/Engine/exports.map")
+        + linker("-z") + linker("now") + linker("-z") + linker("nodelete"))
+  ])
+
 func linker(_ option: String) -> [String] { ["-Xlinker", option] }
 
 let targets: [Target] = [
@@ -58,6 +70,7 @@ let targets: [Target] = [
     "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "SimulatedPlatform",
     "TrappedAccess", "MachineFile", "CLinux",
   ], touchesMemory: true),
+  engine,
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   .executableTarget(
     name: "ioasid", dependencies: ["CLinux", "DMATypes", "MachineFile", "PlatformView", "SimulatedPlatform"],
@@ -70,5 +83,8 @@ let targets: [Target] = [
 
 let package = Package(
   name: "ioasid",
-  products: [.library(name: "ioasid-preload", type: .dynamic, targets: ["Preload"])],
+  products: [
+    .library(name: "ioasid-preload", type: .dynamic, targets: ["Preload"]),
+    .library(name: "ioasid-engine", type: .dynamic, targets: ["Engine"]),
+  ],
   targets: targets, swiftLanguageModes: [.v6])

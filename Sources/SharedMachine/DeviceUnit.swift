@@ -2,6 +2,7 @@ internal import AddressSpaces
 internal import CLinux
 internal import DMATypes
 internal import LegacyVFIO
+internal import Shim
 internal import SimulatedPlatform
 internal import SoftwareIOMMU
 internal import Synchronization
@@ -16,8 +17,10 @@ final class DeviceUnit: Sendable {
   private static let stateOffset = 128
   private static let byteCount = (stateOffset + MemoryLayout<DeviceState>.stride + 4095) & ~4095
 
-  /// The device's place in `Platform.functions`.
+  /// The device's place in `Machine.units`.
   let index: Int
+  /// Its place in `Platform.functions`.
+  let function: Int
   /// Its sysfs name.
   let name: DeviceName
   /// What never changes about it.
@@ -26,8 +29,9 @@ final class DeviceUnit: Sendable {
   let group: Int
   private let mapping = Mutex<SharedMemory?>(nil)
 
-  init(index: Int, device: PCIDevice, group: Int) {
+  init(index: Int, function: Int, device: PCIDevice, group: Int) {
     self.index = index
+    self.function = function
     self.device = device
     self.group = group
     name = device.function.address.name

@@ -1,5 +1,5 @@
 internal import CLinux
-public import DMATypes
+internal import DMATypes
 internal import SimulatedPlatform
 
 /// What the engine needs of the process's descriptor table, which the preload keeps.

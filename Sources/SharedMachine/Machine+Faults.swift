@@ -35,9 +35,9 @@ extension Machine {
     var (fsBase, gsBase) = (UInt64(0), UInt64(0))
     unsafe clinux_segment_bases(&fsBase, &gsBase)
     var registers = unsafe frame.load(fsBase: fsBase, gsBase: gsBase)
-    guard let bytes = InstructionBytes(at: registers.instructionPointer) else { return .notOurs }
+    guard let bytes = instruction(at: registers.instructionPointer) else { return .notOurs }
     let vectors = unsafe frame.vectorArea.map {
-      unsafe VectorState(signalFrameArea: $0, layout: .ofThisProcessor)
+      unsafe VectorState(signalFrameArea: $0, layout: vectorLayout)
     }
     let unit = units[entry.device]
     let range = TrappedRange(start: UserAddress(entry.start), last: UserAddress(entry.last))
@@ -49,7 +49,7 @@ extension Machine {
         var memory = ThreadMemory()
         let outcome = unsafe TrappedAccess.perform(
           bytes, registers: &registers, vectors: vectors, range: range, bus: &bus, memory: &memory)
-        if bus.isRefused { return .busError }
+        if unsafe bus.isRefused { return .busError }
         switch outcome {
         case .performed: return .handled
         case .unknownInstruction:
@@ -134,3 +134,18 @@ private struct ThreadMemory: OrdinaryMemory {
       && CallerMemory.touch(last, byteCount: 1, access: .write) > 0
   }
 }
+
+/// The bytes at an instruction pointer, as many as are there; nil when none is.
+private func instruction(at address: UInt64) -> InstructionBytes? {
+  var words = (UInt64(0), UInt64(0))
+  let count = unsafe withUnsafeMutableBytes(of: &words) { bytes in
+    // SAFETY: two words are the sixteen bytes that the function fills.
+    unsafe clinux_copy_instruction(address, bytes.baseAddress.unsafelyUnwrapped)
+  }
+  return count == 0 ? nil : InstructionBytes(first: words.0, second: words.1, count: count)
+}
+
+/// Where this processor's signal frames hold vector registers, asked once.
+private let vectorLayout = VectorLayout(
+  upperYMM: Int(clinux_xsave_offset(2)), opmasks: Int(clinux_xsave_offset(5)),
+  upperZMM: Int(clinux_xsave_offset(6)), highZMM: Int(clinux_xsave_offset(7)))

@@ -55,7 +55,7 @@ struct ExclusiveMachine: ~Copyable {
     let hasGroup = machine.groups.indices.contains { machine.container(ofGroupAt: $0) == container }
     let path = machine.files.container(container)
     guard !hasGroup, !Descriptor.isHeld(path) else { return }
-    _ = clinux_unlink(path)
+    _ = unsafe clinux_unlink(path)
     machine.forget(container)
   }
 }
@@ -124,9 +124,10 @@ extension Machine {
         return OpenedFile(
           file: OpenFile(kind: .group(index)), descriptor: descriptor, kind: .group,
           major: node.major, minor: node.minor)
-      case .deviceFile where units.indices.contains(index):
+      case .deviceFile:
+        guard let unit = units.first(where: { $0.function == index }) else { throw .notTypewriter }
         return OpenedFile(
-          file: OpenFile(kind: .device(index)), descriptor: descriptor, kind: .device, major: 0,
+          file: OpenFile(kind: .device(unit.index)), descriptor: descriptor, kind: .device, major: 0,
           minor: 0)
       default: throw .notTypewriter
       }

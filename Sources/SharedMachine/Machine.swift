@@ -1,6 +1,6 @@
 internal import AddressSpaces
 internal import CLinux
-public import DMATypes
+internal import DMATypes
 internal import MachineFile
 internal import Shim
 internal import SimulatedPlatform
@@ -39,7 +39,7 @@ public final class Machine: @unchecked Sendable {
     self.image = image
     self.process = process
     self.shared = shared
-    groups = platform.groups.compactMap { platform.facts(of: $0) }
+    groups = Self.groups(of: platform)
     files = RunFiles(directory: directory)
     sharedOffset = image.sharedOffset
     lock = shared.lock(at: image.sharedOffset + SharedRegion.lock)
@@ -65,15 +65,29 @@ public final class Machine: @unchecked Sendable {
     units = Self.units(of: platform, groups)
   }
 
+  /// The groups that have a node, in the order in which the machine file counts them.
+  private static func groups(of platform: Platform) -> [GroupFacts] {
+    var groups: [GroupFacts] = []
+    for function in platform.functions where function.driver == .vfio {
+      guard !groups.contains(where: { $0.number == function.group }),
+        let facts = platform.facts(of: function.group)
+      else { continue }
+      groups.append(facts)
+    }
+    return groups
+  }
+
   /// Functions that vfio-pci holds, in the platform's order; others never get a file.
   private static func units(of platform: Platform, _ groups: [GroupFacts]) -> [DeviceUnit] {
-    platform.functions.indices.compactMap { index in
-      let function = platform.functions[index]
+    var units: [DeviceUnit] = []
+    for (place, function) in platform.functions.enumerated() {
       guard let device = platform.device(named: function.address.name),
         let group = groups.firstIndex(where: { $0.number == function.group })
-      else { return nil }
-      return DeviceUnit(index: index, device: device, group: group)
+      else { continue }
+      units.append(
+        DeviceUnit(index: units.count, function: place, device: device, group: group))
     }
+    return units
   }
 
   /// False in a child that fork made since.

@@ -9,8 +9,8 @@ extension OpenFile {
   public func read(
     _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, count: UInt64, offset: Int64
   ) -> Int64 {
-    transfer(descriptor, offset) { unit, offset in
-      unit.withState(machine) { (state, _) throws(Errno) in
+    transfer(descriptor, offset) { (unit, offset) throws(Errno) in
+      try unit.withState(machine) { (state, _) throws(Errno) in
         try unit.device.read(count: count, at: offset, &state) {
           (value, width, distance) throws(Errno) in
           try store(value, width: width, to: address.advanced(by: distance))
@@ -24,8 +24,8 @@ extension OpenFile {
   public func write(
     _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, count: UInt64, offset: Int64
   ) -> Int64 {
-    transfer(descriptor, offset) { unit, offset in
-      unit.withState(machine) { (state, environment) throws(Errno) in
+    transfer(descriptor, offset) { (unit, offset) throws(Errno) in
+      try unit.withState(machine) { (state, environment) throws(Errno) in
         try unit.device.write(count: count, at: offset, &state, in: environment) {
           (width, distance) throws(Errno) in
           try load(width: width, from: address.advanced(by: distance))

@@ -1,5 +1,5 @@
 internal import CLinux
-public import DMATypes
+internal import DMATypes
 internal import LegacyVFIO
 internal import Shim
 internal import UAPI

@@ -21,7 +21,7 @@ struct Descriptor: ~Copyable {
 
   /// Opens a path as the kernel's open(2) does.
   init(opening path: String, flags: Int32 = Descriptor.temporary, mode: UInt32 = 0) throws(Errno) {
-    let number = clinux_open(path, flags, mode)
+    let number = unsafe clinux_open(path, flags, mode)
     guard number >= 0 else { throw Errno(rawValue: -number) }
     self.number = number
   }
