@@ -15,6 +15,12 @@ func module(_ name: String, _ imports: [Target.Dependency], touchesMemory: Bool 
   .target(name: name, dependencies: imports, swiftSettings: settings(touchesMemory: touchesMemory))
 }
 
+func tests(_ name: String, _ imports: [Target.Dependency], touchesMemory: Bool = false) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.byName(name: name)] + imports,
+    swiftSettings: settings(touchesMemory: touchesMemory))
+}
+
 let targets: [Target] = [
   .target(name: "CLinux"),
   .systemLibrary(name: "CEngine"),
@@ -26,6 +32,8 @@ let targets: [Target] = [
   module("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   module("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"]),
   module("TrappedAccess", ["DMATypes"]),
+
+  tests("DMATypes", []),
 ]
 
 let package = Package(name: "ioasid", targets: targets, swiftLanguageModes: [.v6])
