@@ -34,6 +34,7 @@ let targets: [Target] = [
   module("TrappedAccess", ["DMATypes"]),
 
   tests("DMATypes", []),
+  tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
 ]
 
 let package = Package(name: "ioasid", targets: targets, swiftLanguageModes: [.v6])
