@@ -79,6 +79,9 @@ let targets: [Target] = [
     name: "MachineFileTests", dependencies: ["MachineFile"], swiftSettings: settings()),
 
   tests("DMATypes", []),
+
+  tests("DMATypes", []),
+  tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
 ]
 
 let package = Package(
