@@ -15,6 +15,15 @@ func module(_ name: String, _ imports: [Target.Dependency], touchesMemory: Bool 
   .target(name: name, dependencies: imports, swiftSettings: settings(touchesMemory: touchesMemory))
 }
 
+/// The tests of one module, and what they stand on.
+func tests(
+  _ name: String, _ others: [Target.Dependency] = [], touchesMemory: Bool = false
+) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.init(stringLiteral: name)] + others,
+    swiftSettings: settings(touchesMemory: touchesMemory))
+}
+
 let targets: [Target] = [
   .target(name: "CLinux"),
   .systemLibrary(name: "CEngine"),
@@ -25,7 +34,9 @@ let targets: [Target] = [
   module("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   module("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   module("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"]),
-  module("TrappedAccess", ["DMATypes"]),
+  module("TrappedAccess", ["DMATypes"], touchesMemory: true),
+  .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
+  tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
 ]
 
 let package = Package(name: "ioasid", targets: targets, swiftLanguageModes: [.v6])
