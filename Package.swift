@@ -49,6 +49,14 @@ let engine: Target = .target(
   ])
 
 func linker(_ option: String) -> [String] { ["-Xlinker", option] }
+/// The tests of one module, and what they stand on.
+func tests(
+  _ name: String, _ others: [Target.Dependency] = [], touchesMemory: Bool = false
+) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.init(stringLiteral: name)] + others,
+    swiftSettings: settings(touchesMemory: touchesMemory))
+}
 
 let targets: [Target] = [
   .target(name: "CLinux"),
@@ -82,6 +90,10 @@ let targets: [Target] = [
 
   tests("DMATypes", []),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
+  module("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"]),
+  module("TrappedAccess", ["DMATypes"], touchesMemory: true),
+  .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
+  tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
 ]
 
 let package = Package(
