@@ -29,6 +29,12 @@ public enum DeviceRequest: Hashable, Sendable {
   case setFeature(DeviceFeature)
 }
 
+/// What answers the requests of one device's file.
+public protocol DeviceServer {
+  /// Answers one request; a refused one has had no effect that the kernel's would not have had.
+  mutating func perform(_ request: DeviceRequest) throws(Errno) -> DeviceReply
+}
+
 /// The fields of `struct vfio_irq_set`.
 public struct InterruptSetting: Hashable, Sendable {
   /// What is done, as the flag bits say: MASK 8, UNMASK 16, TRIGGER 32, several or none.

@@ -112,8 +112,9 @@ extension PCIDevice {
     state.edu.interruptStatus |= causes
     guard state.edu.interruptStatus != 0 else { return }
     guard state.msiIsEnabled else {
+      let rises = !state.pinIsAsserted
       state.setPin(true)
-      deliverINTx(&state, in: environment)
+      if rises { deliverINTx(&state, in: environment) }
       return
     }
     // An MSI is a write to memory: without bus mastering it goes nowhere.
@@ -140,22 +141,39 @@ extension PCIDevice {
       state.dmaFaultCount &+= 1
       return
     }
-    guard count > 0 else { return }
-    let run = Int(start)..<Int(start + count)
-    let failed = unsafe withUnsafeMutableBytes(of: &state.buffer) { buffer in
+    // QEMU goes on after a page that faults, and reads zeros from it.
+    var done: UInt64 = 0
+    while done < count {
+      let (address, wraps) = outside.rawValue.addingReportingOverflow(done)
+      guard !wraps else { break }
+      let piece = min(count - done, Region.pageBytes - address % Region.pageBytes)
+      let run = Int(start + done)..<Int(start + done + piece)
+      if !move(run, IOVA(address), toMemory: toMemory, &state, in: environment) {
+        state.dmaFaultCount &+= 1
+      }
+      done += piece
+    }
+  }
+
+  /// Moves a run of the device's memory that lies within one page outside; false on a fault.
+  private func move(
+    _ run: Range<Int>, _ address: IOVA, toMemory: Bool, _ state: inout DeviceState,
+    in environment: some DeviceEnvironment
+  ) -> Bool {
+    unsafe withUnsafeMutableBytes(of: &state.buffer) { buffer in
       // SAFETY: the run lies within the buffer, which the state owns for the length of this call.
       let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[run])
       do throws(Errno) {
         if toMemory {
-          try unsafe environment.dmaWrite(UnsafeRawBufferPointer(bytes), to: outside)
+          try unsafe environment.dmaWrite(UnsafeRawBufferPointer(bytes), to: address)
         } else {
-          try unsafe environment.dmaRead(bytes, from: outside)
+          unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
+          try unsafe environment.dmaRead(bytes, from: address)
         }
-        return false
-      } catch {
         return true
+      } catch {
+        return false
       }
     }
-    if failed { state.dmaFaultCount &+= 1 }
   }
 }

@@ -109,8 +109,9 @@ extension PCIDevice {
         state.trigger = event
         state.interruptKind = .intx
         state.intxIsMasked = state.virtualINTxDisabled
+        // A pin that rose before anyone listened is not heard until it rises again: the lab's
+        // interrupt controller drops what reaches a line that is not set up.
         state.setINTxDisable(state.intxIsMasked)
-        deliverINTx(&state, in: environment)
       }
     case .none:
       guard isActive else { throw .invalidArgument }
@@ -242,7 +243,7 @@ extension PCIDevice {
     }
   }
 
-  /// The pin is heard: masks it and tells the program, as `vfio_intx_handler()` does.
+  /// The pin rises: if it is heard, masks it and tells the program, as `vfio_intx_handler()` does.
   func deliverINTx(_ state: inout DeviceState, in environment: some DeviceEnvironment) {
     guard state.interruptKind == .intx, state.pinIsAsserted, !state.intxIsDisabled,
       !state.intxIsMasked
