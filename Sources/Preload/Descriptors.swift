@@ -3,7 +3,7 @@ import CPreload
 /// Removes an entry whose descriptor is gone.
 @inline(never)
 func forget(_ descriptor: Int32) {
-  guard entry(descriptor) != .hidden, !sharesTheParentsMemory() else { return }
+  guard tableEntry(descriptor) != .hidden, !sharesTheParentsMemory() else { return }
   drop(replace(descriptor, .none))
 }
 

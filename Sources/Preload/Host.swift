@@ -27,7 +27,7 @@ func hostHide(_ descriptor: Int32) -> Int32 {
 }
 
 func hostReveal(_ descriptor: Int32) {
-  guard entry(descriptor) == .hidden, !sharesTheParentsMemory() else { return }
+  guard tableEntry(descriptor) == .hidden, !sharesTheParentsMemory() else { return }
   _ = replace(descriptor, .none)
 }
 

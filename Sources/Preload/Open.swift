@@ -8,7 +8,7 @@ import CPreload
 func orNode(_ result: Word, _ directory: Word, _ path: Word, _ flags: Word) -> Word {
   if _fastPath(int(result) >= 0) {
     // A number that we still hold as ours was closed where we could not see it.
-    if _slowPath(entry(int(result)) != .none) { forget(int(result)) }
+    if _slowPath(tableEntry(int(result)) != .none) { forget(int(result)) }
     return result
   }
   return openNode(result, directory, path, flags)
@@ -17,7 +17,9 @@ func orNode(_ result: Word, _ directory: Word, _ path: Word, _ flags: Word) -> W
 @inline(never)
 func openNode(_ result: Word, _ directory: Word, _ path: Word, _ flags: Word) -> Word {
   let refusal = cpreload_errno().pointee
-  guard refusal == Errno.EACCES || refusal == Errno.ENXIO || refusal == Errno.ENODEV else {
+  guard cpreload_depth() == 0,
+    refusal == Errno.EACCES || refusal == Errno.ENXIO || refusal == Errno.ENODEV
+  else {
     return result
   }
   let opened = openNode(directory, path, int(flags))
@@ -59,7 +61,7 @@ func settle(_ file: ioasid_open_file) -> Word {
 /// A descriptor that came from elsewhere (exec, a socket, a raw system call), pinned, if it is the machine's.
 @inline(never)
 func adopt(_ descriptor: Int32) -> Int? {
-  let seen = entry(descriptor)
+  let seen = tableEntry(descriptor)
   guard seen == .none || seen == .marked,
     UInt32(bitPattern: descriptor) < UInt32(CPRELOAD_DESCRIPTORS)
   else { return nil }

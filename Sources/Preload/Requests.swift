@@ -16,6 +16,9 @@ public func interposedIoctl(_ descriptor: Word, _ request: Word, _ argument: Wor
 @inline(never)
 func ioctlOfOurs(_ descriptor: Word, _ request: Word, _ argument: Word) -> Word {
   if entry(int(descriptor)) == .hidden { return fail(Errno.EBADF) }
+  guard cpreload_depth() == 0 else {
+    return next(cpreload_next_ioctl, Call3.self)(descriptor, request, argument)
+  }
   switch UInt32(truncatingIfNeeded: request) {
   case 0x5451, 0x5450, 0x5421, 0x5452: break  // FIOCLEX, FIONCLEX, FIONBIO, FIOASYNC are every file's
   default:

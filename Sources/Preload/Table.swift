@@ -23,8 +23,17 @@ struct Slot: ~Copyable {
   var file: ioasid_open_file
 }
 
+/// What the table holds.
 @inline(__always)
-func entry(_ descriptor: Int32) -> Entry { Entry(bits: cpreload_entry(descriptor)) }
+func tableEntry(_ descriptor: Int32) -> Entry { Entry(bits: cpreload_entry(descriptor)) }
+
+/// What an interposed function goes by: the engine's own calls reach libc through us too, and must pass.
+@inline(__always)
+func entry(_ descriptor: Int32) -> Entry {
+  let held = tableEntry(descriptor)
+  if _fastPath(held == .none) { return held }
+  return cpreload_depth() == 0 ? held : .none
+}
 
 /// The table's word, for a number within it.
 @inline(__always)
@@ -148,10 +157,10 @@ func install(_ file: ioasid_open_file) -> Bool {
 @inline(__always)
 func pin(_ descriptor: Int32) -> Int? {
   while true {
-    let seen = entry(descriptor)
+    let seen = tableEntry(descriptor)
     guard let index = seen.slot else { return seen == .marked ? adopt(descriptor) : nil }
     if retain(index) {
-      if entry(descriptor) == seen { return index }
+      if tableEntry(descriptor) == seen { return index }
       release(index)
     }
   }
