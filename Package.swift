@@ -50,19 +50,11 @@ let engine: Target = .target(
 
 func linker(_ option: String) -> [String] { ["-Xlinker", option] }
 /// The tests of one module, and what they stand on.
-func tests(
-  _ name: String, _ others: [Target.Dependency] = [], touchesMemory: Bool = false
-) -> Target {
-  .testTarget(
-    name: name + "Tests", dependencies: [.init(stringLiteral: name)] + others,
-    swiftSettings: settings(touchesMemory: touchesMemory))
-}
 
 let targets: [Target] = [
   .target(name: "CLinux"),
   .systemLibrary(name: "CEngine"),
   .target(name: "CPreload", cSettings: [.unsafeFlags(["-O2"])]),
-  preload,
   module("DMATypes", [], touchesMemory: true),
   module("LegacyVFIO", ["DMATypes"]),
   module("AddressSpaces", ["DMATypes"]),
@@ -72,26 +64,25 @@ let targets: [Target] = [
   module(
     "SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"],
     touchesMemory: true),
-  module("TrappedAccess", ["DMATypes"]),
+  module("TrappedAccess", ["DMATypes"], touchesMemory: true),
   module("MachineFile", []),
-  module("SharedMachine", [
-    "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "SimulatedPlatform",
-    "TrappedAccess", "MachineFile", "CLinux",
-  ], touchesMemory: true),
-  engine,
+  module(
+    "SharedMachine",
+    [
+      "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU",
+      "SimulatedPlatform", "TrappedAccess", "MachineFile", "CLinux",
+    ], touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
+  engine,
+  preload,
   .executableTarget(
-    name: "ioasid", dependencies: ["CLinux", "DMATypes", "MachineFile", "PlatformView", "SimulatedPlatform"],
+    name: "ioasid",
+    dependencies: ["CLinux", "DMATypes", "MachineFile", "PlatformView", "SimulatedPlatform"],
     swiftSettings: settings(touchesMemory: true)),
-  .testTarget(
-    name: "MachineFileTests", dependencies: ["MachineFile"], swiftSettings: settings()),
-
-  tests("DMATypes", []),
 
   tests("DMATypes", []),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
-  module("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"]),
-  module("TrappedAccess", ["DMATypes"], touchesMemory: true),
+  tests("MachineFile", []),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
 ]

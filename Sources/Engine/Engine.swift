@@ -1,4 +1,4 @@
-internal import CEngine
+public import CEngine
 internal import DMATypes
 internal import MachineFile
 internal import SharedMachine
@@ -12,7 +12,7 @@ internal import SharedMachine
     let pinned = unsafe host.pointee.pin(descriptor, &open)
     guard pinned != 0 else { return nil }
     defer { unsafe host.pointee.unpin(pinned) }
-    return unsafe Token.file(open.file)
+    return Token.file(open.file)
   }
 
   func hide(_ descriptor: Int32) -> Int32 { unsafe host.pointee.hide(descriptor) }
@@ -129,9 +129,19 @@ private let functions = unsafe ioasid_engine(
   },
   traps: { currentMachine().traps(UserAddress($0), length: $1) ? 1 : 0 },
   covered: { currentMachine().coverTrapped(UserAddress($0), length: $1) }, release: release,
-  fault: { signal, info, context in
-    unsafe currentMachine().fault(signal, info: info, context: context)
+  fault: { _, info, context in
+    let address = UserAddress(unsafe info.load(fromByteOffset: faultAddressOffset, as: UInt64.self))
+    return switch unsafe currentMachine().fault(at: address, context: context) {
+    case .notOurs: 0
+    case .handled: 1
+    case .busError: busErrorSignal
+    }
   })
+
+/// `siginfo_t.si_addr`.
+private let faultAddressOffset = 16
+/// SIGBUS.
+private let busErrorSignal: Int32 = 7
 
 /// The one symbol that the engine shows.
 ///
@@ -140,7 +150,7 @@ private let functions = unsafe ioasid_engine(
 public func start(_ host: UnsafePointer<ioasid_host>) -> UnsafePointer<ioasid_engine>? {
   let table = unsafe HostDescriptors(host: host)
   unsafe descriptors = table
-  guard let joined = unsafe Machine(directory: RunPaths.run, descriptors: table) else { return nil }
+  guard let joined = Machine(directory: RunPaths.run, descriptors: table) else { return nil }
   unsafe machine = joined
   let copy = UnsafeMutablePointer<ioasid_engine>.allocate(capacity: 1)
   unsafe copy.initialize(to: functions)
