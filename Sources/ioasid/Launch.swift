@@ -91,7 +91,7 @@ struct Launch {
     var options: MachineImage.Options = trace == nil ? [] : .trace
     if isVerbose { options.insert(.verbose) }
     let image = MachineImage(
-      options: options, nodes: nodes, platform: [], groupCount: view.groups.count)
+      options: options, nodes: nodes, platform: platform.encoded, groupCount: view.groups.count)
     try writeMachine(image, to: namespace.staged(RunPaths.machine))
   }
 
