@@ -65,7 +65,7 @@ struct Encoding: CustomTestStringConvertible, Sendable {
 @Suite("Against the processor", .serialized)
 struct NativeTests {
   static let areaBytes = 4096
-  static let roundsPerEncoding: UInt64 = 64
+  static let roundsPerEncoding: UInt64 = 32
   static let isPrepared = native_has_xsave() != 0 && native_prepare() != 0
   static let data = UInt64(native_data)
   static let layout = VectorLayout(
@@ -164,7 +164,8 @@ struct NativeTests {
     }
     let isPair8 = encoding.text.contains("8b")
     general[0] = word(start, isPair8 ? 4 : 8)
-    general[2] = encoding.text.contains("16b") ? word(start + 8, 8) : isPair8 ? word(start + 4, 4) : general[2]
+    if isPair8 { general[2] = word(start + 4, 4) }
+    if encoding.text.contains("16b") { general[2] = word(start + 8, 8) }
   }
 
   private func currentFSBase() -> UInt64 {
@@ -191,7 +192,8 @@ struct NativeTests {
     let area = UnsafeMutableRawPointer.allocate(
       byteCount: NativeTests.areaBytes, alignment: 64)
     unsafe vectors.withUnsafeBytes {
-      unsafe area.copyMemory(from: $0.baseAddress!, byteCount: NativeTests.areaBytes)
+      unsafe UnsafeMutableRawBufferPointer(start: area, count: NativeTests.areaBytes)
+        .copyMemory(from: $0)
     }
     unsafe area.initializeMemory(as: UInt8.self, repeating: 0, count: 160)
     unsafe area.storeBytes(of: 0x37f, as: UInt16.self)
