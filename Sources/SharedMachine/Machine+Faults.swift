@@ -59,7 +59,8 @@ extension Machine {
         }
       }
     }
-    if verdict == .handled { unsafe frame.store(registers) }
+    // A repeated string instruction keeps the iterations before a fault.
+    if verdict != .busError { unsafe frame.store(registers) }
     return verdict ?? .notOurs
   }
 
@@ -129,9 +130,9 @@ private struct ThreadMemory: OrdinaryMemory {
   }
 
   func canStore(_ address: UserAddress, byteCount: Int) -> Bool {
-    let last = address.advanced(by: UInt64(byteCount - 1))
-    return CallerMemory.touch(address, byteCount: 1, access: .write) > 0
-      && CallerMemory.touch(last, byteCount: 1, access: .write) > 0
+    let page = UserAddress(address.rawValue & ~4095)
+    let span = address.rawValue - page.rawValue + UInt64(byteCount)
+    return CallerMemory.touch(page, byteCount: span, access: .write) == span
   }
 }
 
