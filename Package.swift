@@ -34,6 +34,8 @@ let targets: [Target] = [
   module("TrappedAccess", ["DMATypes"]),
 
   tests("DMATypes", []),
+  tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
+  tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
 ]
 
 let package = Package(name: "ioasid", targets: targets, swiftLanguageModes: [.v6])
