@@ -57,8 +57,9 @@ private let examples: [UnmapExample] = [
     let before = container.state
     let expected = type == 3 ? example.version2 : example.version1
     guard let expected else {
-      #expect(errno { () throws(Errno) in try container.unmap(example.start, example.size) }
-        == .invalidArgument)
+      #expect(
+        errno { () throws(Errno) in try container.unmap(example.start, example.size) }
+          == .invalidArgument)
       #expect(container.state == before)
       return
     }

@@ -29,7 +29,8 @@ final class Memory {
   func put(_ layout: some BitwiseCopyable, count: Int? = nil) -> UInt64 {
     withUnsafeBytes(of: layout) { bytes in
       let bytes = UnsafeRawBufferPointer(rebasing: bytes.prefix(count ?? bytes.count))
-      (base + 8192 - bytes.count).copyMemory(from: bytes.baseAddress ?? .init(base), byteCount: bytes.count)
+      (base + 8192 - bytes.count).copyMemory(
+        from: bytes.baseAddress ?? .init(base), byteCount: bytes.count)
       return tail(bytes.count)
     }
   }
