@@ -228,6 +228,26 @@ private let labChain: [UInt8] =
     #expect(after == written + before.dropFirst(written.count))
   }
 
+  @Test("GET_INFO writes the bytes that Linux 6.12 wrote")
+  func recordedBytes() {
+    // One mapping made, on the lab's VT-d, argsz 120.
+    let recorded =
+      "780000000300000000102040000000001800000000000000"
+      + "0200010038000000000000000000000000100000000000000000001000000000"
+      + "0300010048000000feff000000000000" + "01000100000000000200000000000000"
+      + "0000000000000000ffffdffe000000000000f0fe00000000ffffffffffff0000"
+    let memory = Memory()
+    var info = labInfo
+    info.mappingsAvailable = 65534
+    var server = Scripted(reply: .info(info))
+    let address = memory.fill(littleEndian(120, bytes: 4), from: 120)
+    #expect(ContainerCodec.serve(0x3b70, address, by: &server) == 0)
+    let hexadecimal = memory.bytes(120).map { byte in
+      String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
+    }
+    #expect(hexadecimal.joined() == recorded)
+  }
+
   @Test("GET_INFO without ranges has no third capability")
   func withoutRanges() {
     let memory = Memory()
