@@ -5,8 +5,6 @@ import Shim
 import Testing
 
 /// One way into each refusal.
-///
-/// The world is checked to be as before: refusals are free.
 struct RuleCase: Sendable, CustomTestStringConvertible {
   var rule: Rule
   var errno: Int32
@@ -152,7 +150,6 @@ private let joinCases: [RuleCase] = [
   .join(.interruptsNotIsolated, 1, group(2, safe: false)),
 ]
 
-private let closed = GroupState()
 private let open = GroupState(isOpen: true)
 private let joined = GroupState(
   isOpen: true, container: ContainerNumber(rawValue: 1), openDeviceCount: 1)
