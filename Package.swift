@@ -81,6 +81,8 @@ let targets: [Target] = [
     swiftSettings: settings(touchesMemory: true)),
 
   tests("DMATypes", []),
+  tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
+  tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   tests("MachineFile", []),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),

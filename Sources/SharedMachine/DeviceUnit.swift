@@ -67,13 +67,13 @@ final class DeviceUnit: Sendable {
   }
 
   /// Whether the device counts as open; the machine's lock guards the word.
-  func isOpen(_ machine: borrowing ExclusiveMachine) -> Bool {
+  func isOpen(_ machine: ExclusiveMachine) -> Bool {
     guard let memory = try? memory(machine.machine) else { return false }
     return memory[Self.openOffset] != 0
   }
 
   /// The first open.
-  func open(_ machine: borrowing ExclusiveMachine) throws(Errno) {
+  func open(_ machine: ExclusiveMachine) throws(Errno) {
     let memory = try memory(machine.machine)
     if memory[Self.madeOffset] == 0 {
       memory.lock(at: Self.lockOffset).make()
@@ -85,7 +85,7 @@ final class DeviceUnit: Sendable {
   }
 
   /// The last reference is gone.
-  func close(_ machine: borrowing ExclusiveMachine) {
+  func close(_ machine: ExclusiveMachine) {
     _ = withState(machine.machine) { state, environment in device.close(&state, in: environment) }
     if let memory = try? memory(machine.machine) { memory[Self.openOffset] = 0 }
   }

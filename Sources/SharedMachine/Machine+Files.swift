@@ -5,7 +5,7 @@ internal import MachineFile
 internal import Shim
 
 /// The machine while its lock is held.
-struct ExclusiveMachine: ~Copyable {
+struct ExclusiveMachine {
   let machine: Machine
 
   /// Whether any descriptor of the group's file, in any process, is open.

@@ -95,7 +95,7 @@ public final class Machine: @unchecked Sendable {
 
   /// Runs `body` with the machine to itself.
   func exclusively<Result, Failure: Error>(
-    _ body: (borrowing ExclusiveMachine) throws(Failure) -> Result
+    _ body: (ExclusiveMachine) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     lock.take()
     defer { lock.drop() }

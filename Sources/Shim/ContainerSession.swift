@@ -88,16 +88,27 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
     _ plan: UnmapPlan, journal: inout some ContainerJournal
   ) throws(Errno) -> UInt64 {
     guard let starts = plan.starts else { return 0 }
+    if plan.isOneMapping {
+      try remove(starts, reachesTables: plan.reachesTables, journal: &journal)
+      return starts.size
+    }
     var removed: UInt64 = 0
     while let next = container.entries.firstStarting(atOrAfter: starts.start)?.range,
       next.start <= starts.last
     {
-      try act(unmapping: next, reachesTables: plan.reachesTables)
-      journal.record(.unmapped(start: next.start))
-      container.commitUnmapped(next.start)
+      try remove(next, reachesTables: plan.reachesTables, journal: &journal)
       removed &+= next.size
     }
     return removed
+  }
+
+  /// Removes one mapping, the whole step.
+  @inlinable mutating func remove(
+    _ range: IOVARange, reachesTables: Bool, journal: inout some ContainerJournal
+  ) throws(Errno) {
+    try act(unmapping: range, reachesTables: reachesTables)
+    journal.record(.unmapped(start: range.start))
+    container.commitUnmapped(range.start)
   }
 
   @usableFromInline mutating func performRare(

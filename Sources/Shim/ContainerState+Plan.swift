@@ -41,11 +41,14 @@ public struct MapPlan: Hashable, Sendable, BitwiseCopyable {
 public struct UnmapPlan: Hashable, Sendable, BitwiseCopyable {
   /// Where the mappings that go start; nil when none goes.
   public var starts: IOVARange?
+  /// Whether `starts` is one mapping's own range, so that nothing needs to be looked up.
+  public var isOneMapping: Bool
   /// Whether a hardware table exists.
   public var reachesTables: Bool
 
-  @inlinable init(starts: IOVARange?, reachesTables: Bool) {
+  @inlinable init(starts: IOVARange?, isOneMapping: Bool = false, reachesTables: Bool) {
     self.starts = starts
+    self.isOneMapping = isOneMapping
     self.reachesTables = reachesTables
   }
 }
@@ -122,26 +125,29 @@ extension ContainerState {
       throw .unmapWraps
     }
     if request.bitmap != nil { throw .unmapDirtyWithoutTracking }
-    let starts = try starts(unmapping: range)
+    let atStart = entries.containing(range.start)?.range
+    let starts = try starts(unmapping: range, atStart: atStart)
     if request.invalidatesAddress { throw .addressUpdateUnsupported }
-    return UnmapPlan(starts: starts, reachesTables: !domains.isEmpty)
+    return UnmapPlan(
+      starts: starts, isOneMapping: starts == atStart, reachesTables: !domains.isEmpty)
   }
 
   /// Which mappings a range names, by where they start; nil when none.
-  @inlinable func starts(unmapping range: IOVARange) throws(Rule) -> IOVARange? {
-    let atStart = entries.containing(range.start)
+  ///
+  /// `atStart` is the mapping that holds the range's first address.
+  @inlinable func starts(
+    unmapping range: IOVARange, atStart: IOVARange?
+  ) throws(Rule) -> IOVARange? {
     // An end of 2⁶⁴ wraps to 0 in the kernel: no mapping lies below it, and one that ends there
     // itself is not found.
     let reachesTop = range.last.rawValue == .max
-    let startIsCut = atStart.map { $0.range.start != range.start } ?? false
-    if driver.roundsUnmaps {
-      return startIsCut || reachesTop ? nil : range
-    }
-    if startIsCut, let atStart, !(reachesTop && atStart.range.last.rawValue == .max) {
+    let startIsCut = atStart.map { $0.start != range.start } ?? false
+    if driver.roundsUnmaps { return startIsCut || reachesTop ? nil : range }
+    if startIsCut, let atStart, !(reachesTop && atStart.last.rawValue == .max) {
       throw .unmapCutsMapping
     }
     if reachesTop { return nil }
-    if let atStart, atStart.range.last == range.last { return range }
+    if atStart?.last == range.last { return range }
     if let atLast = entries.containing(range.last), atLast.range.last != range.last {
       throw .unmapCutsMapping
     }
