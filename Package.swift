@@ -15,17 +15,82 @@ func module(_ name: String, _ imports: [Target.Dependency], touchesMemory: Bool 
   .target(name: name, dependencies: imports, swiftSettings: settings(touchesMemory: touchesMemory))
 }
 
+func tests(_ name: String, _ imports: [Target.Dependency], touchesMemory: Bool = false) -> Target {
+  .testTarget(
+    name: name + "Tests", dependencies: [.byName(name: name)] + imports,
+    swiftSettings: settings(touchesMemory: touchesMemory))
+}
+/// The preload goes into every process of a run: no Swift runtime, no heap, nothing needed but libc, and no symbol
+/// shown but those it stands in front of. Optimised in every configuration, because a global that is not
+/// constant would be set up under a lock that no signal handler may wait for.
+let preload: Target = .target(
+  name: "Preload", dependencies: ["CPreload", "CEngine"], exclude: ["exports.map"],
+  swiftSettings: settings() + [
+    .enableExperimentalFeature("Embedded"),
+    .unsafeFlags(["-O", "-wmo", "-no-allocations"]),
+  ],
+  linkerSettings: [
+    .unsafeFlags(
+      ["-enable-experimental-feature", "Embedded", "-use-ld=lld", "-Xclang-linker", "-static-libgcc"]
+        + linker("--version-script=\(Context.packageDirectory)/Sources/Preload/exports.map")
+        + linker("-z") + linker("now") + linker("-z") + linker("nodelete"))
+  ])
+
+/// The engine goes into every process of a run that opens a VFIO node: its runtime is its own, and no
+/// symbol is shown but one.
+let engine: Target = .target(
+  name: "Engine", dependencies: ["CEngine", "DMATypes", "MachineFile", "SharedMachine"],
+  exclude: ["exports.map"], swiftSettings: settings(touchesMemory: true),
+  linkerSettings: [
+    .unsafeFlags(
+      ["-static-stdlib", "-use-ld=lld", "-Xclang-linker", "-static-libgcc"]
+        + linker("--version-script=\(Context.packageDirectory)/Sources/Engine/exports.map")
+        + linker("-z") + linker("now") + linker("-z") + linker("nodelete"))
+  ])
+
+func linker(_ option: String) -> [String] { ["-Xlinker", option] }
+/// The tests of one module, and what they stand on.
+
 let targets: [Target] = [
   .target(name: "CLinux"),
   .systemLibrary(name: "CEngine"),
+  .target(name: "CPreload", cSettings: [.unsafeFlags(["-O2"])]),
   module("DMATypes", [], touchesMemory: true),
   module("LegacyVFIO", ["DMATypes"]),
   module("AddressSpaces", ["DMATypes"]),
   module("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "CLinux"], touchesMemory: true),
   module("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   module("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
-  module("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"]),
-  module("TrappedAccess", ["DMATypes"]),
+  module(
+    "SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"],
+    touchesMemory: true),
+  module("TrappedAccess", ["DMATypes"], touchesMemory: true),
+  module("MachineFile", []),
+  module(
+    "SharedMachine",
+    [
+      "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU",
+      "SimulatedPlatform", "TrappedAccess", "MachineFile", "CLinux",
+    ], touchesMemory: true),
+  module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
+  engine,
+  preload,
+  .executableTarget(
+    name: "ioasid",
+    dependencies: ["CLinux", "DMATypes", "MachineFile", "PlatformView", "SimulatedPlatform"],
+    swiftSettings: settings(touchesMemory: true)),
+
+  tests("DMATypes", []),
+  tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
+  tests("MachineFile", []),
+  .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
+  tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
 ]
 
-let package = Package(name: "ioasid", targets: targets, swiftLanguageModes: [.v6])
+let package = Package(
+  name: "ioasid",
+  products: [
+    .library(name: "ioasid-preload", type: .dynamic, targets: ["Preload"]),
+    .library(name: "ioasid-engine", type: .dynamic, targets: ["Engine"]),
+  ],
+  targets: targets, swiftLanguageModes: [.v6])

@@ -17,18 +17,21 @@ struct ioasid_open_file {
 
 /// What the engine asks of the preload.
 struct ioasid_host {
-  /// The open file behind a descriptor, kept from going away until `unpin`. 0 when it is not ours.
+  /// The open file behind a descriptor, kept from going away until `unpin` of the number answered. 0 when it is
+  /// not ours. May call `adopt`.
   int32_t (*_Nonnull pin)(int32_t descriptor, struct ioasid_open_file *_Nonnull);
-  void (*_Nonnull unpin)(uint64_t file);
-  /// Takes a descriptor out of the program's sight: it cannot close, duplicate over or use it.
-  void (*_Nonnull hide)(int32_t descriptor);
+  void (*_Nonnull unpin)(int32_t pinned);
+  /// Takes a descriptor out of the program's sight: it cannot close, duplicate over or use it. Answers the number
+  /// it has from now on, a high one, so that the program keeps getting the lowest.
+  int32_t (*_Nonnull hide)(int32_t descriptor);
   /// Ends that, just before the engine closes it.
   void (*_Nonnull reveal)(int32_t descriptor);
 };
 
 /// What the preload asks of the engine.
 struct ioasid_engine {
-  /// open(2) of the node with this inode number; `flags` as the program gave them.
+  /// Each success of `open` and `adopt` and each device that `ioctl` opens is one reference of the token answered;
+  /// a token may be answered again. open(2) of the node with this inode number; `flags` as the program gave them.
   int64_t (*_Nonnull open)(uint64_t inode, int32_t flags, struct ioasid_open_file *_Nonnull);
   /// Takes over a descriptor that came by exec, by a socket or by a raw system call.
   int64_t (*_Nonnull adopt)(int32_t descriptor, uint64_t inode, struct ioasid_open_file *_Nonnull);
@@ -49,7 +52,7 @@ struct ioasid_engine {
   int32_t (*_Nonnull traps)(uint64_t address, uint64_t length);
   /// Something else was mapped over the range (mmap with MAP_FIXED).
   void (*_Nonnull covered)(uint64_t address, uint64_t length);
-  /// The process has no descriptor of the file any more; the token is void from here on.
+  /// Gives one reference back: the descriptors that shared it are closed. With the last the token is void.
   void (*_Nonnull release)(uint64_t file);
   /// SIGSEGV, SIGBUS: 1 when the fault was the engine's own or a trapped register's and the thread shall go on.
   int32_t (*_Nonnull fault)(int32_t signal, void *_Nonnull info, void *_Nonnull context);

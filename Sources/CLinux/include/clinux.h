@@ -24,4 +24,15 @@ int32_t clinux_fix_up(void *_Nonnull context);
 /// default action. For processes without the preload, which has a handler of its own.
 void clinux_install_fault_guard(void);
 
+/// The calling thread's FS and GS bases: by rdfsbase where the kernel allows it, else by arch_prctl.
+void clinux_segment_bases(uint64_t *_Nonnull fs, uint64_t *_Nonnull gs);
+
+/// Where an XSAVE area in standard format holds a component numbered 2…62, in bytes; 0 when the processor
+/// has none.
+uint32_t clinux_xsave_offset(uint32_t component);
+
+/// Copies the bytes at an instruction pointer, up to 15, as many as are there; `bytes` beyond them become 0.
+/// Never faults. How many there are.
+size_t clinux_copy_instruction(uint64_t address, uint8_t bytes[_Nonnull 16]);
+
 #endif

@@ -1,0 +1,14 @@
+// What the launcher needs of Linux that SwiftGlibc hides or Swift cannot say.
+#ifndef CLINUX_LAUNCH_H
+#define CLINUX_LAUNCH_H
+#include <stddef.h>
+#include <stdint.h>
+
+/// unshare(2) of the mount namespace, with a user namespace around it when `user` is not 0. 0 or the errno.
+int32_t clinux_unshare_mounts(int32_t user);
+
+/// Makes a robust, process-shared pthread mutex of the bytes that stand at `offset` of an open file.
+/// 0 or the errno.
+int32_t clinux_make_robust_lock(int32_t descriptor, int64_t offset);
+
+#endif

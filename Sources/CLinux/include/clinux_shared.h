@@ -1,0 +1,80 @@
+// Locks, descriptors and memory that several processes share: thin words over the kernel and pthreads.
+// Results below zero are negative errnos.
+#ifndef CLINUX_SHARED_H
+#define CLINUX_SHARED_H
+#include <stddef.h>
+#include <stdint.h>
+
+/// Bytes that a lock takes in shared memory; 16-byte aligned.
+#define CLINUX_LOCK_BYTES 64
+
+/// Makes a process-shared robust lock in zeroed shared memory. Once, before anyone takes it.
+void clinux_lock_make(void *_Nonnull lock);
+/// Takes it. 1 when the last holder died holding it (the lock is taken and usable again), else 0.
+int32_t clinux_lock_take(void *_Nonnull lock);
+void clinux_lock_drop(void *_Nonnull lock);
+
+/// A description's own lock on byte 0 of its file (F_OFD_SETLK): dropped by the kernel with its last reference.
+int32_t clinux_hold(int32_t descriptor);
+/// Whether any other description holds a lock on byte 0 (F_OFD_GETLK).
+int32_t clinux_is_held(int32_t descriptor);
+
+/// open(2), close(2), fstat(2) … without passing through interposed symbols.
+int32_t clinux_open(const char *_Nonnull path, int32_t flags, uint32_t mode);
+int32_t clinux_close(int32_t descriptor);
+/// Device and inode number of an open file.
+int32_t clinux_identity(int32_t descriptor, uint64_t *_Nonnull device, uint64_t *_Nonnull inode,
+                        uint64_t *_Nonnull size);
+int32_t clinux_resize(int32_t descriptor, uint64_t size);
+int32_t clinux_unlink(const char *_Nonnull path);
+/// fcntl(F_GETFL).
+int32_t clinux_status_flags(int32_t descriptor);
+/// fcntl(F_DUPFD_CLOEXEC): the lowest free number from `lowest` on.
+int32_t clinux_duplicate(int32_t descriptor, int32_t lowest);
+/// 1 for an eventfd, 0 for another open file, −EBADF.
+int32_t clinux_is_eventfd(int32_t descriptor);
+/// write(2).
+int64_t clinux_write(int32_t descriptor, const void *_Nonnull bytes, size_t count);
+/// lseek(2).
+int64_t clinux_seek(int32_t descriptor, int64_t offset, int32_t whence);
+/// Adds 1 to the eventfd that process `pid` knows as `descriptor`.
+int32_t clinux_signal_event_of(int32_t pid, int32_t descriptor);
+
+/// mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2) as numbers.
+int64_t clinux_map(uint64_t address, uint64_t length, int32_t protection, int32_t flags, int32_t descriptor,
+                   int64_t offset);
+int64_t clinux_unmap(uint64_t address, uint64_t length);
+int64_t clinux_protect(uint64_t address, uint64_t length, int32_t protection);
+int64_t clinux_remap(uint64_t address, uint64_t length, uint64_t new_length, int32_t flags, uint64_t new_address);
+/// Gives the pages of a shared mapping back to the file system: they read as zeros (MADV_REMOVE).
+int64_t clinux_punch(uint64_t address, uint64_t length);
+
+/// A private page that a forked child finds zeroed (MADV_WIPEONFORK). Null when there is no memory.
+uint64_t *_Nullable clinux_wiped_page(void);
+int32_t clinux_pid(void);
+uint64_t clinux_random(void);
+/// Whether a capability is effective for the calling thread.
+int32_t clinux_has_capability(int32_t number);
+
+/// An epoll descriptor for `clinux_watch` and `clinux_unwatch`, or −errno.
+int32_t clinux_make_watcher(void);
+/// Starts a thread that hands each signal of the descriptors watched, consumed, to `arrived`; −errno. It takes
+/// no signals.
+int32_t clinux_start_watcher(int32_t watcher, void (*_Nonnull arrived)(void *_Nonnull context, int32_t descriptor),
+                             void *_Nonnull context);
+int32_t clinux_watch(int32_t watcher, int32_t descriptor);
+int32_t clinux_unwatch(int32_t watcher, int32_t descriptor);
+
+/// Copies between here and another process that holds `token` at `token_address`; anything else is −EFAULT.
+int32_t clinux_read_process(int32_t pid, uint64_t token_address, uint64_t token, uint64_t from, void *_Nonnull to,
+                            size_t count);
+int32_t clinux_write_process(int32_t pid, uint64_t token_address, uint64_t token, uint64_t to,
+                             const void *_Nonnull from, size_t count);
+
+static inline uint64_t clinux_load_acquire(const uint64_t *_Nonnull word) {
+  return __atomic_load_n(word, __ATOMIC_ACQUIRE);
+}
+static inline void clinux_store_release(uint64_t *_Nonnull word, uint64_t value) {
+  __atomic_store_n(word, value, __ATOMIC_RELEASE);
+}
+#endif

@@ -1,0 +1,114 @@
+// What Embedded Swift cannot say: a system call, thread-local words, large zeroed tables and va_list.
+// _GNU_SOURCE is not defined here: SwiftGlibc is built without it.
+#ifndef CPRELOAD_H
+#define CPRELOAD_H
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#if !defined(__x86_64__)
+#error "The preload is written for x86-64."
+#endif
+
+#define CPRELOAD_HIDDEN __attribute__((visibility("hidden")))
+
+/// Enters the kernel without passing any interposed symbol. A result of −4095…−1 is a negative errno.
+static inline intptr_t cpreload_syscall(intptr_t number, intptr_t a, intptr_t b, intptr_t c, intptr_t d,
+                                        intptr_t e, intptr_t f) {
+  intptr_t result;
+  register intptr_t r10 __asm__("r10") = d;
+  register intptr_t r8 __asm__("r8") = e;
+  register intptr_t r9 __asm__("r9") = f;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+                   : "rcx", "r11", "memory");
+  return result;
+}
+
+static inline int32_t *_Nonnull cpreload_errno(void) { return &errno; }
+
+/// The libc functions that the preload stands in front of, and the few it only calls.
+#define CPRELOAD_NEXT(X) \
+  X(open) X(open64) X(openat) X(openat64) X(__open_2) X(__open64_2) X(__openat_2) X(__openat64_2) \
+  X(creat) X(creat64) X(fopen) X(fopen64) X(freopen) X(freopen64) X(fclose) \
+  X(close) X(close_range) X(closefrom) X(dup) X(dup2) X(dup3) X(fcntl) X(fcntl64) X(ioctl) \
+  X(read) X(write) X(pread) X(pread64) X(pwrite) X(pwrite64) X(readv) X(writev) \
+  X(preadv) X(preadv64) X(pwritev) X(pwritev64) X(preadv2) X(preadv64v2) X(pwritev2) X(pwritev64v2) \
+  X(__read_chk) X(__pread_chk) X(__pread64_chk) X(lseek) X(lseek64) \
+  X(mmap) X(mmap64) X(munmap) X(mprotect) X(mremap) \
+  X(fstat) X(fstat64) X(__fxstat) X(__fxstat64) X(fstatat) X(fstatat64) X(__fxstatat) X(__fxstatat64) X(statx) \
+  X(recvmsg) X(recvmmsg) X(sigaction) X(signal) X(sigprocmask) X(pthread_sigmask) X(pthread_create) X(syscall)
+
+enum cpreload_next_name {
+#define CPRELOAD_CASE(name) cpreload_next_##name,
+  CPRELOAD_NEXT(CPRELOAD_CASE) cpreload_next_count
+#undef CPRELOAD_CASE
+};
+
+extern CPRELOAD_HIDDEN uintptr_t cpreload_next_addresses[cpreload_next_count];
+extern CPRELOAD_HIDDEN const char *const _Nonnull cpreload_next_names[cpreload_next_count];
+
+static inline uintptr_t cpreload_next(uint32_t name) {
+  return __atomic_load_n(&cpreload_next_addresses[name], __ATOMIC_RELAXED);
+}
+static inline void cpreload_set_next(uint32_t name, uintptr_t address) {
+  __atomic_store_n(&cpreload_next_addresses[name], address, __ATOMIC_RELAXED);
+}
+static inline const char *_Nonnull cpreload_name(uint32_t name) { return cpreload_next_names[name]; }
+
+/// Descriptor number to entry; all zero until something of ours is opened, so no page of it exists before.
+#define CPRELOAD_DESCRIPTORS (1 << 20)
+extern CPRELOAD_HIDDEN uint32_t cpreload_descriptors[CPRELOAD_DESCRIPTORS];
+static inline uint32_t cpreload_entry(int32_t descriptor) {
+  if (__builtin_expect((uint32_t)descriptor >= CPRELOAD_DESCRIPTORS, 0)) return 0;
+  return __atomic_load_n(&cpreload_descriptors[descriptor], __ATOMIC_ACQUIRE);
+}
+static inline void *_Nonnull cpreload_entries(void) { return cpreload_descriptors; }
+
+/// Memory for the slots behind the entries, zeroed.
+#define CPRELOAD_SLOTS (1 << 16)
+#define CPRELOAD_SLOT_BYTES 48
+extern CPRELOAD_HIDDEN _Alignas(64) unsigned char cpreload_slots[CPRELOAD_SLOTS * CPRELOAD_SLOT_BYTES];
+static inline void *_Nonnull cpreload_slot_memory(void) { return cpreload_slots; }
+
+/// A page of its own, so that the kernel can be asked to wipe it in a forked child.
+extern CPRELOAD_HIDDEN _Alignas(4096) unsigned char cpreload_owner_page[4096];
+static inline void *_Nonnull cpreload_owner(void) { return cpreload_owner_page; }
+
+/// Words of the whole process, zero at first; Swift sees each as an atomic at its address.
+struct cpreload_words {
+  int32_t highest;          // one more than the highest descriptor ever entered
+  uint32_t loading;         // 1 while one thread loads the engine
+  uint64_t machine_device;  // st_dev of the run's file system once it was found
+  uintptr_t engine;         // the engine's functions once it is loaded
+  uint64_t host[8];         // our functions, for the engine
+};
+extern CPRELOAD_HIDDEN struct cpreload_words cpreload_process;
+static inline void *_Nonnull cpreload_highest(void) { return &cpreload_process.highest; }
+static inline void *_Nonnull cpreload_loading(void) { return &cpreload_process.loading; }
+static inline void *_Nonnull cpreload_machine_device(void) { return &cpreload_process.machine_device; }
+static inline void *_Nonnull cpreload_engine(void) { return &cpreload_process.engine; }
+static inline void *_Nonnull cpreload_host(void) { return &cpreload_process.host; }
+
+/// dlopen of a file that lies in the directory of this library; null when it is not there.
+CPRELOAD_HIDDEN void *_Nullable cpreload_open_beside(const char *_Nonnull file);
+
+/// How deep the calling thread is inside the engine.
+extern CPRELOAD_HIDDEN __thread uint32_t cpreload_thread_depth __attribute__((tls_model("initial-exec")));
+static inline uint32_t cpreload_depth(void) { return *(volatile uint32_t *)&cpreload_thread_depth; }
+static inline void cpreload_set_depth(uint32_t depth) {
+  *(volatile uint32_t *)&cpreload_thread_depth = depth;
+}
+
+/// The number that stat(2) gives a character device.
+static inline uint64_t cpreload_device_number(uint32_t major, uint32_t minor) {
+  return (minor & 0xffu) | ((uint64_t)(major & 0xfffu) << 8) | ((uint64_t)(minor & ~0xffu) << 12) |
+         ((uint64_t)(major & ~0xfffu) << 32);
+}
+
+#endif

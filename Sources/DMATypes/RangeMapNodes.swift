@@ -1,0 +1,278 @@
+// The nodes of RangeMap: blocks of raw memory in which keys, ends and values lie in columns, so
+// that a search reads keys only.
+//
+// SAFETY, for the whole file: a handle is made only by `allocate` or read from a live node of the
+// same tree; the tree frees a node only after taking the last reference to it out of its parent and
+// its neighbours. Indices are below the node's count, which never exceeds its capacity; both are
+// the duty of RangeMapTree.swift, and `isConsistent` checks them.
+
+/// The index of the first key above `key` among `count` ascending keys.
+@inlinable @inline(__always)
+func upperBound(_ keys: UnsafeMutablePointer<UInt64>, _ count: Int, _ key: UInt64) -> Int {
+  var first = 0
+  var left = count
+  while left > 1 {
+    let half = left >> 1
+    first = unsafe keys[first + half - 1] <= key ? first + half : first
+    left -= half
+  }
+  if left == 1, unsafe keys[first] <= key { first += 1 }
+  return first
+}
+
+/// Opens a gap of `gap` items at `index` in a column that holds `count`.
+@inlinable @inline(__always)
+func openGap<T: BitwiseCopyable>(
+  _ column: UnsafeMutablePointer<T>, at index: Int, _ gap: Int = 1, count: Int
+) {
+  unsafe (column + index + gap).update(from: column + index, count: count - index)
+}
+
+/// Closes a gap of `gap` items at `index` in a column that holds `count`.
+@inlinable @inline(__always)
+func closeGap<T: BitwiseCopyable>(
+  _ column: UnsafeMutablePointer<T>, at index: Int, _ gap: Int = 1, count: Int
+) {
+  unsafe (column + index).update(from: column + index + gap, count: count - index - gap)
+}
+
+/// Moves items between the columns of two neighbours until the left one holds `goal`.
+@inlinable
+func shift<T: BitwiseCopyable>(
+  _ left: UnsafeMutablePointer<T>, _ leftCount: Int,
+  _ right: UnsafeMutablePointer<T>, _ rightCount: Int, goal: Int
+) {
+  if leftCount > goal {
+    unsafe openGap(right, at: 0, leftCount - goal, count: rightCount)
+    unsafe right.update(from: left + goal, count: leftCount - goal)
+  } else {
+    unsafe (left + leftCount).update(from: right, count: goal - leftCount)
+    unsafe closeGap(right, at: 0, goal - leftCount, count: rightCount)
+  }
+}
+
+extension RangeMap {
+  /// A node that holds ranges, linked to its neighbours in order.
+  @safe @usableFromInline struct Leaf {
+    @usableFromInline let base: UnsafeMutableRawPointer
+    @inlinable init(base: UnsafeMutableRawPointer) { unsafe self.base = base }
+
+    @inlinable static var capacity: Int { 64 }
+    // Count, previous and next leaf, and eight bytes that keep the columns aligned to 16.
+    @inlinable static var headerBytes: Int { 32 }
+    @inlinable static var byteCount: Int {
+      headerBytes + capacity * (16 + MemoryLayout<Value>.stride)
+    }
+
+    @inlinable static func allocate() -> Self {
+      precondition(MemoryLayout<Value>.alignment <= 16)
+      let leaf = unsafe Self(base: .allocate(byteCount: byteCount, alignment: 16))
+      leaf.count = 0
+      leaf.previous = nil
+      leaf.next = nil
+      return leaf
+    }
+    @inlinable func free() { unsafe base.deallocate() }
+    /// A leaf with the same ranges and no neighbours.
+    @inlinable func clone() -> Self {
+      let leaf = Self.allocate()
+      unsafe leaf.starts.update(from: starts, count: count)
+      unsafe leaf.lasts.update(from: lasts, count: count)
+      unsafe leaf.values.update(from: values, count: count)
+      leaf.count = count
+      return leaf
+    }
+
+    @inlinable var count: Int {
+      get { unsafe base.load(as: Int.self) }
+      nonmutating set { unsafe base.storeBytes(of: newValue, as: Int.self) }
+    }
+    @inlinable var previous: Leaf? {
+      get { neighbour(at: 8) }
+      nonmutating set { setNeighbour(newValue, at: 8) }
+    }
+    @inlinable var next: Leaf? {
+      get { neighbour(at: 16) }
+      nonmutating set { setNeighbour(newValue, at: 16) }
+    }
+    @inlinable func neighbour(at offset: Int) -> Leaf? {
+      let base = unsafe base.load(fromByteOffset: offset, as: UnsafeMutableRawPointer?.self)
+      guard let base = unsafe base else { return nil }
+      return unsafe Leaf(base: base)
+    }
+    @inlinable func setNeighbour(_ leaf: Leaf?, at offset: Int) {
+      unsafe base.storeBytes(
+        of: leaf?.base, toByteOffset: offset, as: UnsafeMutableRawPointer?.self)
+    }
+    /// The node's address, to compare.
+    @inlinable var identity: UInt { unsafe UInt(bitPattern: base) }
+
+    @inlinable var starts: UnsafeMutablePointer<UInt64> {
+      unsafe (base + Self.headerBytes).assumingMemoryBound(to: UInt64.self)
+    }
+    @inlinable var lasts: UnsafeMutablePointer<UInt64> { unsafe starts + Self.capacity }
+    @inlinable var values: UnsafeMutablePointer<Value> {
+      unsafe (base + (Self.headerBytes + 16 * Self.capacity)).assumingMemoryBound(to: Value.self)
+    }
+
+    @inlinable func start(at index: Int) -> UInt64 { unsafe starts[index] }
+    @inlinable func last(at index: Int) -> UInt64 { unsafe lasts[index] }
+    @inlinable func element(at index: Int) -> Element {
+      unsafe Element(
+        range: IOVARange(start: IOVA(starts[index]), last: IOVA(lasts[index])),
+        value: values[index])
+    }
+    @inlinable func setValue(_ value: Value, at index: Int) { unsafe values[index] = value }
+
+    /// The index of the first range that starts above `start`.
+    @inlinable func upperBound(_ start: UInt64) -> Int {
+      unsafe DMATypes.upperBound(starts, count, start)
+    }
+
+    @inlinable func insert(start: UInt64, last: UInt64, _ value: Value, at index: Int) {
+      let count = self.count
+      unsafe openGap(starts, at: index, count: count)
+      unsafe openGap(lasts, at: index, count: count)
+      unsafe openGap(values, at: index, count: count)
+      unsafe starts[index] = start
+      unsafe lasts[index] = last
+      unsafe values[index] = value
+      self.count = count + 1
+    }
+
+    @inlinable func remove(at index: Int) {
+      let count = self.count
+      unsafe closeGap(starts, at: index, count: count)
+      unsafe closeGap(lasts, at: index, count: count)
+      unsafe closeGap(values, at: index, count: count)
+      self.count = count - 1
+    }
+
+    /// Moves ranges to or from the next leaf until this one holds `goal`.
+    @inlinable func share(with right: Leaf, goal: Int) {
+      let (mine, its) = (count, right.count)
+      unsafe shift(starts, mine, right.starts, its, goal: goal)
+      unsafe shift(lasts, mine, right.lasts, its, goal: goal)
+      unsafe shift(values, mine, right.values, its, goal: goal)
+      count = goal
+      right.count = mine + its - goal
+    }
+
+    /// Puts an empty leaf after this one in the chain.
+    @inlinable func link(_ leaf: Leaf) {
+      leaf.previous = self
+      leaf.next = next
+      next?.previous = leaf
+      next = leaf
+    }
+
+    /// Takes this leaf out of the chain.
+    @inlinable func unlink() {
+      previous?.next = next
+      next?.previous = previous
+    }
+  }
+
+  /// A node that leads to others: child `i` holds the ranges that start at `key(i)` or above, and
+  /// below `key(i + 1)`. The first key of a node is its own key in its parent.
+  @safe @usableFromInline struct Inner {
+    @usableFromInline let base: UnsafeMutableRawPointer
+    @inlinable init(base: UnsafeMutableRawPointer) { unsafe self.base = base }
+
+    @inlinable static var capacity: Int { 64 }
+    @inlinable static var headerBytes: Int { 16 }
+    @inlinable static var byteCount: Int { headerBytes + capacity * 16 }
+
+    @inlinable static func allocate() -> Self {
+      let inner = unsafe Self(base: .allocate(byteCount: byteCount, alignment: 16))
+      inner.count = 0
+      return inner
+    }
+    @inlinable func free() { unsafe base.deallocate() }
+
+    @inlinable var count: Int {
+      get { unsafe base.load(as: Int.self) }
+      nonmutating set { unsafe base.storeBytes(of: newValue, as: Int.self) }
+    }
+    @inlinable var keys: UnsafeMutablePointer<UInt64> {
+      unsafe (base + Self.headerBytes).assumingMemoryBound(to: UInt64.self)
+    }
+    @inlinable var children: UnsafeMutablePointer<Node> {
+      unsafe (base + (Self.headerBytes + 8 * Self.capacity)).assumingMemoryBound(to: Node.self)
+    }
+
+    @inlinable func key(at index: Int) -> UInt64 { unsafe keys[index] }
+    @inlinable func setKey(_ key: UInt64, at index: Int) { unsafe keys[index] = key }
+    @inlinable func child(at index: Int) -> Node { unsafe children[index] }
+    @inlinable func setChild(_ child: Node, at index: Int) { unsafe children[index] = child }
+
+    /// The index of the child under which `start` belongs.
+    @inlinable func childIndex(for start: UInt64) -> Int {
+      // The first key bounds nothing: whatever is lower belongs under the first child too.
+      unsafe DMATypes.upperBound(keys + 1, count - 1, start)
+    }
+
+    @inlinable func insert(_ key: UInt64, _ child: Node, at index: Int) {
+      let count = self.count
+      unsafe openGap(keys, at: index, count: count)
+      unsafe openGap(children, at: index, count: count)
+      unsafe keys[index] = key
+      unsafe children[index] = child
+      self.count = count + 1
+    }
+
+    @inlinable func remove(at index: Int) {
+      let count = self.count
+      unsafe closeGap(keys, at: index, count: count)
+      unsafe closeGap(children, at: index, count: count)
+      self.count = count - 1
+    }
+
+    /// Moves children to or from the next node until this one holds `goal`.
+    @inlinable func share(with right: Inner, goal: Int) {
+      let (mine, its) = (count, right.count)
+      unsafe shift(keys, mine, right.keys, its, goal: goal)
+      unsafe shift(children, mine, right.children, its, goal: goal)
+      count = goal
+      right.count = mine + its - goal
+    }
+  }
+
+  /// A node of either kind; its level in the tree tells which.
+  @safe @usableFromInline struct Node: BitwiseCopyable {
+    @usableFromInline let base: UnsafeMutableRawPointer
+    @inlinable init(_ leaf: Leaf) { unsafe base = leaf.base }
+    @inlinable init(_ inner: Inner) { unsafe base = inner.base }
+
+    @inlinable var leaf: Leaf { unsafe Leaf(base: base) }
+    @inlinable var inner: Inner { unsafe Inner(base: base) }
+    /// How many ranges or children it holds: both kinds begin with it.
+    @inlinable var count: Int { unsafe base.load(as: Int.self) }
+  }
+
+  /// A place in the chain of leaves.
+  @usableFromInline struct Cursor {
+    @usableFromInline var leaf: Leaf
+    @usableFromInline var index: Int
+
+    @inlinable init(leaf: Leaf, index: Int) {
+      self.leaf = leaf
+      self.index = index
+    }
+
+    @inlinable var start: UInt64 { leaf.start(at: index) }
+    @inlinable var last: UInt64 { leaf.last(at: index) }
+    @inlinable var element: Element { leaf.element(at: index) }
+
+    /// This place, or the first of the next leaf when it is one past the end of its own.
+    @inlinable var normalized: Cursor? {
+      if index < leaf.count { return self }
+      return leaf.next.map { Cursor(leaf: $0, index: 0) }
+    }
+    @inlinable var successor: Cursor? { Cursor(leaf: leaf, index: index + 1).normalized }
+    @inlinable var predecessor: Cursor? {
+      if index > 0 { return Cursor(leaf: leaf, index: index - 1) }
+      return leaf.previous.map { Cursor(leaf: $0, index: $0.count - 1) }
+    }
+  }
+}

@@ -1,0 +1,158 @@
+public import CEngine
+internal import DMATypes
+internal import MachineFile
+internal import SharedMachine
+
+/// The descriptor table that the preload keeps.
+@safe struct HostDescriptors: DescriptorTable, @unchecked Sendable {
+  let host: UnsafePointer<ioasid_host>
+
+  func file(_ descriptor: Int32) -> OpenFile? {
+    var open = ioasid_open_file()
+    let pinned = unsafe host.pointee.pin(descriptor, &open)
+    guard pinned != 0 else { return nil }
+    defer { unsafe host.pointee.unpin(pinned) }
+    return Token.file(open.file)
+  }
+
+  func hide(_ descriptor: Int32) -> Int32 { unsafe host.pointee.hide(descriptor) }
+  func reveal(_ descriptor: Int32) { unsafe host.pointee.reveal(descriptor) }
+}
+
+/// The numbers that stand for open files at the seam: each is one retained reference.
+enum Token {
+  static func make(_ file: OpenFile) -> UInt64 {
+    UInt64(UInt(bitPattern: unsafe Unmanaged.passRetained(file).toOpaque()))
+  }
+
+  /// SAFETY: the preload keeps a token from being released while a call with it is under way.
+  @inline(__always)
+  static func unmanaged(_ token: UInt64) -> Unmanaged<OpenFile> {
+    unsafe Unmanaged.fromOpaque(UnsafeRawPointer(bitPattern: UInt(token)).unsafelyUnwrapped)
+  }
+
+  static func file(_ token: UInt64) -> OpenFile { unsafe unmanaged(token).takeUnretainedValue() }
+}
+
+/// The process's view of its run. Replaced in a child that fork made, by the first call it makes there.
+nonisolated(unsafe) private var machine: Machine?
+nonisolated(unsafe) private var descriptors: HostDescriptors?
+
+@inline(__always)
+func currentMachine() -> Machine {
+  // SAFETY: set before the functions that read it are handed out.
+  let known = unsafe machine.unsafelyUnwrapped
+  return known.isCurrent ? known : machineAfterFork(known)
+}
+
+/// The child has one thread here, or several of which one comes first: all others make a view that is
+/// dropped again, which is harmless because a view holds no state of its own yet.
+@inline(never)
+private func machineAfterFork(_ parent: Machine) -> Machine {
+  guard let child = Machine(forkedFrom: parent) else { return parent }
+  // The parent's view may be locked for ever: it is kept, never looked into again.
+  _ = unsafe Unmanaged.passRetained(parent)
+  unsafe machine = child
+  return child
+}
+
+@inline(__always)
+func result(_ body: () throws(Errno) -> Int64) -> Int64 {
+  do throws(Errno) { return try body() } catch { return -Int64(error.rawValue) }
+}
+
+extension ioasid_open_file {
+  init(_ opened: OpenedFile) {
+    self.init(
+      file: Token.make(opened.file), kind: opened.kind.rawValue, major: opened.major,
+      minor: opened.minor, descriptor: opened.descriptor)
+  }
+}
+
+private func open(_ inode: UInt64, _ flags: Int32, _ out: UnsafeMutablePointer<ioasid_open_file>)
+  -> Int64
+{
+  result { () throws(Errno) in
+    let opened = try currentMachine().open(inode: inode, flags: flags)
+    unsafe out.pointee = ioasid_open_file(opened)
+    return Int64(opened.descriptor)
+  }
+}
+
+private func adopt(
+  _ descriptor: Int32, _ inode: UInt64, _ out: UnsafeMutablePointer<ioasid_open_file>
+) -> Int64 {
+  result { () throws(Errno) in
+    let opened = try currentMachine().adopt(descriptor: descriptor, inode: inode)
+    unsafe out.pointee = ioasid_open_file(opened)
+    return 0
+  }
+}
+
+private func ioctl(
+  _ token: UInt64, _ descriptor: Int32, _ request: UInt64, _ argument: UInt64,
+  _ out: UnsafeMutablePointer<ioasid_open_file>
+) -> Int64 {
+  var opened: OpenedFile?
+  let result = unsafe Token.unmanaged(token)._withUnsafeGuaranteedRef {
+    $0.ioctl(currentMachine(), request, argument, opened: &opened)
+  }
+  if let opened { unsafe out.pointee = ioasid_open_file(opened) }
+  return Int64(result)
+}
+
+private func release(_ token: UInt64) {
+  let file = unsafe Token.unmanaged(token).takeRetainedValue()
+  currentMachine().release(file)
+}
+
+private let functions = unsafe ioasid_engine(
+  open: open, adopt: adopt, ioctl: ioctl,
+  read: { token, descriptor, address, count, offset in
+    Token.file(token).read(
+      currentMachine(), descriptor, UserAddress(address), count: count, offset: offset)
+  },
+  write: { token, descriptor, address, count, offset in
+    Token.file(token).write(
+      currentMachine(), descriptor, UserAddress(address), count: count, offset: offset)
+  },
+  map: { token, descriptor, address, length, protection, flags, offset in
+    Token.file(token).map(
+      currentMachine(), descriptor, UserAddress(address), length: length, protection: protection,
+      flags: flags, offset: offset)
+  },
+  unmap: { currentMachine().unmapTrapped(UserAddress($0), length: $1) },
+  protect: { currentMachine().protectTrapped(UserAddress($0), length: $1, protection: $2) },
+  remap: {
+    currentMachine().remapTrapped(
+      UserAddress($0), length: $1, newLength: $2, flags: $3, newAddress: UserAddress($4))
+  },
+  traps: { currentMachine().traps(UserAddress($0), length: $1) ? 1 : 0 },
+  covered: { currentMachine().coverTrapped(UserAddress($0), length: $1) }, release: release,
+  fault: { _, info, context in
+    let address = UserAddress(unsafe info.load(fromByteOffset: faultAddressOffset, as: UInt64.self))
+    return switch unsafe currentMachine().fault(at: address, context: context) {
+    case .notOurs: 0
+    case .handled: 1
+    case .busError: busErrorSignal
+    }
+  })
+
+/// `siginfo_t.si_addr`.
+private let faultAddressOffset = 16
+/// SIGBUS.
+private let busErrorSignal: Int32 = 7
+
+/// The one symbol that the engine shows.
+///
+/// Null when the process is in no run.
+@c(ioasid_engine_start)
+public func start(_ host: UnsafePointer<ioasid_host>) -> UnsafePointer<ioasid_engine>? {
+  let table = unsafe HostDescriptors(host: host)
+  unsafe descriptors = table
+  guard let joined = Machine(directory: RunPaths.run, descriptors: table) else { return nil }
+  unsafe machine = joined
+  let copy = UnsafeMutablePointer<ioasid_engine>.allocate(capacity: 1)
+  unsafe copy.initialize(to: functions)
+  return unsafe UnsafePointer(copy)
+}

@@ -1,0 +1,19 @@
+/// Where a run's files lie, as every process of the run sees them.
+///
+/// All of them are on one tmpfs: a file whose `st_dev` equals that of `machine` is the run's own.
+public enum RunPaths {
+  /// Holds the character device nodes `vfio` and `N`, one for each group.
+  public static let nodes = "/dev/vfio"
+  /// Holds everything that the processes of a run share.
+  public static let run = "/sys/module/ioasid"
+  /// The checked platform and the shared words: see `MachineImage`.
+  public static let machine = "/sys/module/ioasid/machine"
+  /// A directory that every user may make files in: one file for each open container.
+  public static let containers = "/sys/module/ioasid/containers"
+  /// One regular file for each group, named by its number.
+  public static let groups = "/sys/module/ioasid/groups"
+  /// One regular file for each device, named as sysfs names the device.
+  public static let devices = "/sys/module/ioasid/devices"
+  /// The file that `--trace` named, whatever the directory or root of the process. Absent without it.
+  public static let trace = "/sys/module/ioasid/trace"
+}

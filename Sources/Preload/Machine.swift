@@ -1,0 +1,103 @@
+import CEngine
+import CPreload
+import Synchronization
+
+/// Errors that the preload itself answers.
+enum Errno {
+  static var ENXIO: Int32 { 6 }
+  static var EBADF: Int32 { 9 }
+  static var EACCES: Int32 { 13 }
+  static var EFAULT: Int32 { 14 }
+  static var EBUSY: Int32 { 16 }
+  static var ENODEV: Int32 { 19 }
+  static var EINVAL: Int32 { 22 }
+  static var ENFILE: Int32 { 23 }
+  static var ESPIPE: Int32 { 29 }
+}
+
+let currentDirectory: Word = -100  // AT_FDCWD
+
+/// A String would need the heap on its way to C.
+@inline(__always)
+func characters(_ text: StaticString) -> UnsafePointer<CChar> {
+  UnsafeRawPointer(text.utf8Start).assumingMemoryBound(to: CChar.self)
+}
+
+@inline(__always)
+func path(_ text: StaticString) -> Word { word(text.utf8Start) }
+
+/// stat of a name or, with AT_EMPTY_PATH, of the descriptor itself; nil when the kernel refuses.
+func status(_ directory: Word, _ path: Word, _ flags: Word) -> stat? {
+  var status = stat()
+  let result = withUnsafeMutablePointer(to: &status) {
+    kernel(.newfstatat, directory, path, word($0), flags)
+  }
+  return result == 0 ? status : nil
+}
+
+func status(of descriptor: Int32) -> stat? {
+  var status = stat()
+  let result = withUnsafeMutablePointer(to: &status) { kernel(.fstat, Word(descriptor), word($0)) }
+  return result == 0 ? status : nil
+}
+
+/// The device number of the file system that this process's run shares; 0 outside a run.
+/// Only a find is remembered: a process may enter a run.
+func machineDevice() -> UInt64 {
+  let known = cpreload_machine_device().assumingMemoryBound(to: Atomic<UInt64>.self)
+  let device = known.pointee.load(ordering: .relaxed)
+  if device != 0 { return device }
+  guard let found = status(currentDirectory, path("/sys/module/ioasid/machine"), 0) else { return 0 }
+  known.pointee.store(UInt64(found.st_dev), ordering: .relaxed)
+  return UInt64(found.st_dev)
+}
+
+/// Runs engine code: a signal handler of the program that arrives meanwhile waits until the thread has left.
+@inline(__always)
+func inside<Result>(_ body: () -> Result) -> Result {
+  let depth = cpreload_depth()
+  cpreload_set_depth(depth + 1)
+  let result = body()
+  cpreload_set_depth(depth)
+  return result
+}
+
+typealias Engine = UnsafePointer<ioasid_engine>
+
+@inline(__always)
+var engineWord: UnsafeMutablePointer<Atomic<UInt>> {
+  cpreload_engine().assumingMemoryBound(to: Atomic<UInt>.self)
+}
+
+/// The engine, if this process has needed it.
+@inline(__always)
+func loadedEngine() -> Engine? { Engine(bitPattern: engineWord.pointee.load(ordering: .acquiring)) }
+
+/// The engine, loaded on the first call; nil when it cannot be.
+@inline(__always)
+func engine() -> Engine? { loadedEngine() ?? inside(loadEngine) }
+
+@inline(never)
+func loadEngine() -> Engine? {
+  let loading = cpreload_loading().assumingMemoryBound(to: Atomic<UInt32>.self)
+  while !loading.pointee.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged {
+    kernel(.schedYield)
+  }
+  defer { loading.pointee.store(0, ordering: .releasing) }
+  if let engine = loadedEngine() { return engine }
+  guard let engine = startEngine() else { return nil }
+  engineWord.pointee.store(UInt(bitPattern: engine), ordering: .releasing)
+  return engine
+}
+
+private func startEngine() -> Engine? {
+  typealias Start = @convention(c) (UnsafePointer<ioasid_host>) -> Engine?
+  guard let library = cpreload_open_beside(characters("libioasid-engine.so")),
+    let start = dlsym(library, characters("ioasid_engine_start"))
+  else { return nil }
+  let host = cpreload_host().assumingMemoryBound(to: ioasid_host.self)
+  host.pointee = ioasid_host(
+    pin: { descriptor, file in hostPin(descriptor, file) }, unpin: { hostUnpin($0) },
+    hide: { hostHide($0) }, reveal: { hostReveal($0) })
+  return unsafeBitCast(start, to: Start.self)(host)
+}

@@ -1,0 +1,76 @@
+import CPreload
+
+/// Every parameter is one machine word. On x86-64 a variadic callee receives its integer arguments exactly
+/// as a callee with fixed parameters would, so `open`, `fcntl`, `ioctl` and `syscall` need no va_list.
+public typealias Word = Int
+
+typealias Call1 = @convention(c) (Word) -> Word
+typealias Call2 = @convention(c) (Word, Word) -> Word
+typealias Call3 = @convention(c) (Word, Word, Word) -> Word
+typealias Call4 = @convention(c) (Word, Word, Word, Word) -> Word
+typealias Call5 = @convention(c) (Word, Word, Word, Word, Word) -> Word
+typealias Call6 = @convention(c) (Word, Word, Word, Word, Word, Word) -> Word
+typealias Call7 = @convention(c) (Word, Word, Word, Word, Word, Word, Word) -> Word
+
+/// The definition after ours in the search order, found once. Inside an interposer the libc symbol of the same
+/// name is the interposer itself, and the compiler says nothing about that endless loop.
+@inline(__always)
+func next<Function>(_ name: cpreload_next_name, _: Function.Type) -> Function {
+  var address = cpreload_next(name.rawValue)
+  if _slowPath(address == 0) { address = findNext(name) }
+  return unsafeBitCast(address, to: Function.self)
+}
+
+@inline(never)
+func findNext(_ name: cpreload_next_name) -> UInt {
+  let nextInOrder = UnsafeMutableRawPointer(bitPattern: -1)  // RTLD_NEXT
+  let address = UInt(bitPattern: dlsym(nextInOrder, cpreload_name(name.rawValue)))
+  // Whoever calls a function that this libc lacks found it nowhere but here.
+  if address == 0 { _ = kernel(.exitGroup, 127) }
+  cpreload_set_next(name.rawValue, address)
+  return address
+}
+
+/// Numbers of the system calls that the preload makes or recognises.
+struct SystemCall: RawRepresentable {
+  let rawValue: Int
+  static var exitGroup: SystemCall { SystemCall(rawValue: 231) }
+  static var fstat: SystemCall { SystemCall(rawValue: 5) }
+  static var newfstatat: SystemCall { SystemCall(rawValue: 262) }
+  static var fcntl: SystemCall { SystemCall(rawValue: 72) }
+  static var getpid: SystemCall { SystemCall(rawValue: 39) }
+  static var madvise: SystemCall { SystemCall(rawValue: 28) }
+  static var getrlimit: SystemCall { SystemCall(rawValue: 97) }
+  static var close: SystemCall { SystemCall(rawValue: 3) }
+  static var schedYield: SystemCall { SystemCall(rawValue: 24) }
+  static var faccessat2: SystemCall { SystemCall(rawValue: 439) }
+}
+
+@inline(__always)
+@discardableResult
+func kernel(
+  _ call: SystemCall, _ a: Word = 0, _ b: Word = 0, _ c: Word = 0, _ d: Word = 0, _ e: Word = 0,
+  _ f: Word = 0
+) -> Word {
+  cpreload_syscall(call.rawValue, a, b, c, d, e, f)
+}
+
+/// A negative errno as libc says it.
+@inline(__always)
+func answer(_ result: Word) -> Word {
+  if result < 0 && result > -4096 { return fail(Int32(truncatingIfNeeded: -result)) }
+  return result
+}
+
+@inline(__always)
+func fail(_ error: Int32) -> Word {
+  cpreload_errno().pointee = error
+  return -1
+}
+
+/// The C int that a register holds: its upper half is whatever the caller left there.
+@inline(__always)
+func int(_ word: Word) -> Int32 { Int32(truncatingIfNeeded: word) }
+
+@inline(__always)
+func word(_ pointer: UnsafeRawPointer) -> Word { Word(bitPattern: pointer) }

@@ -1,0 +1,154 @@
+import CEngine
+import CPreload
+
+/// open(2) of a path that the kernel refused to open. Device nodes of the run lie on a file system where no
+/// device opens: by then look-up, permissions of directories and flags were the kernel's own, and only this
+/// last refusal is left. `refused` is the call's result and errno holds the refusal.
+@inline(__always)
+func orNode(_ result: Word, _ directory: Word, _ path: Word, _ flags: Word) -> Word {
+  if _fastPath(int(result) >= 0) {
+    // A number that we still hold as ours was closed where we could not see it.
+    if _slowPath(tableEntry(int(result)) != .none) { forget(int(result)) }
+    return result
+  }
+  return openNode(result, directory, path, flags)
+}
+
+@inline(never)
+func openNode(_ result: Word, _ directory: Word, _ path: Word, _ flags: Word) -> Word {
+  let refusal = cpreload_errno().pointee
+  guard cpreload_depth() == 0,
+    refusal == Errno.EACCES || refusal == Errno.ENXIO || refusal == Errno.ENODEV
+  else {
+    return result
+  }
+  let opened = openNode(directory, path, int(flags))
+  if opened == notANode {
+    cpreload_errno().pointee = refusal
+    return -1
+  }
+  return answer(opened)
+}
+
+let notANode: Word = .min
+
+/// The descriptor, a negative errno, or `notANode`.
+func openNode(_ directory: Word, _ path: Word, _ flags: Int32) -> Word {
+  let noFollow = flags & O_NOFOLLOW != 0 ? Word(AT_SYMLINK_NOFOLLOW) : 0
+  guard let node = status(directory, path, noFollow), node.st_mode & 0o170000 == 0o020000,
+    UInt64(node.st_dev) == machineDevice(), let engine = engine()
+  else { return notANode }
+  // access(2)'s bits are 4 to read and 2 to write; mode 3 of open(2) asks for both.
+  let wanted = [4, 2, 6, 6] as InlineArray<4, Word>
+  let permitted = kernel(
+    .faccessat2, directory, path, wanted[Int(flags & 3)], 0x200 | noFollow)  // AT_EACCESS
+  if permitted < 0 { return permitted }
+  var file = ioasid_open_file()
+  let result = inside {
+    withUnsafeMutablePointer(to: &file) { engine.pointee.open(UInt64(node.st_ino), flags, $0) }
+  }
+  return result < 0 ? Word(result) : settle(file)
+}
+
+/// Enters a file that the engine opened; without room the descriptor goes again.
+func settle(_ file: ioasid_open_file) -> Word {
+  if install(file) { return Word(file.descriptor) }
+  kernel(.close, Word(file.descriptor))
+  if let engine = loadedEngine() { inside { engine.pointee.release(file.file) } }
+  return Word(-Errno.ENFILE)
+}
+
+/// A descriptor that came from elsewhere (exec, a socket, a raw system call), pinned, if it is the machine's.
+@inline(never)
+func adopt(_ descriptor: Int32) -> Int? {
+  let seen = tableEntry(descriptor)
+  guard seen == .none || seen == .marked,
+    UInt32(bitPattern: descriptor) < UInt32(CPRELOAD_DESCRIPTORS)
+  else { return nil }
+  guard let found = status(of: descriptor), found.st_mode & 0o170000 == 0o100000,
+    UInt64(found.st_dev) == machineDevice(), let engine = engine()
+  else {
+    if seen == .marked { _ = exchange(descriptor, seen, .none) }
+    return nil
+  }
+  var file = ioasid_open_file()
+  let result = inside {
+    withUnsafeMutablePointer(to: &file) {
+      engine.pointee.adopt(descriptor, UInt64(found.st_ino), $0)
+    }
+  }
+  guard result >= 0 else { return nil }
+  guard let index = claimSlot(file) else {
+    inside { engine.pointee.release(file.file) }
+    return nil
+  }
+  // One reference for the table, one for the caller. Whoever entered the descriptor first wins.
+  _ = retain(index)
+  if !sharesTheParentsMemory(),
+    exchange(descriptor, seen, Entry(bits: UInt32(index) + Entry.firstSlot))
+  {
+    return index
+  }
+  release(index)
+  return index
+}
+
+@c(open)
+public func interposedOpen(_ path: Word, _ flags: Word, _ mode: Word) -> Word {
+  orNode(next(cpreload_next_open, Call3.self)(path, flags, mode), currentDirectory, path, flags)
+}
+
+@c(open64)
+public func interposedOpen64(_ path: Word, _ flags: Word, _ mode: Word) -> Word {
+  orNode(next(cpreload_next_open64, Call3.self)(path, flags, mode), currentDirectory, path, flags)
+}
+
+@c(openat)
+public func interposedOpenat(
+  _ directory: Word, _ path: Word, _ flags: Word, _ mode: Word
+) -> Word {
+  orNode(
+    next(cpreload_next_openat, Call4.self)(directory, path, flags, mode), directory, path, flags)
+}
+
+@c(openat64)
+public func interposedOpenat64(
+  _ directory: Word, _ path: Word, _ flags: Word, _ mode: Word
+) -> Word {
+  orNode(
+    next(cpreload_next_openat64, Call4.self)(directory, path, flags, mode), directory, path, flags)
+}
+
+// What _FORTIFY_SOURCE makes of a call without a mode; glibc aborts when there should have been one.
+@c(__open_2)
+public func interposedCheckedOpen(_ path: Word, _ flags: Word) -> Word {
+  orNode(next(cpreload_next___open_2, Call2.self)(path, flags), currentDirectory, path, flags)
+}
+
+@c(__open64_2)
+public func interposedCheckedOpen64(_ path: Word, _ flags: Word) -> Word {
+  orNode(next(cpreload_next___open64_2, Call2.self)(path, flags), currentDirectory, path, flags)
+}
+
+@c(__openat_2)
+public func interposedCheckedOpenat(_ directory: Word, _ path: Word, _ flags: Word) -> Word {
+  orNode(next(cpreload_next___openat_2, Call3.self)(directory, path, flags), directory, path, flags)
+}
+
+@c(__openat64_2)
+public func interposedCheckedOpenat64(_ directory: Word, _ path: Word, _ flags: Word) -> Word {
+  orNode(
+    next(cpreload_next___openat64_2, Call3.self)(directory, path, flags), directory, path, flags)
+}
+
+private let creating = Word(O_CREAT | O_WRONLY | O_TRUNC)
+
+@c(creat)
+public func interposedCreat(_ path: Word, _ mode: Word) -> Word {
+  orNode(next(cpreload_next_creat, Call2.self)(path, mode), currentDirectory, path, creating)
+}
+
+@c(creat64)
+public func interposedCreat64(_ path: Word, _ mode: Word) -> Word {
+  orNode(next(cpreload_next_creat64, Call2.self)(path, mode), currentDirectory, path, creating)
+}

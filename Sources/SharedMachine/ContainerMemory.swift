@@ -1,0 +1,68 @@
+public import AddressSpaces
+internal import CLinux
+public import DMATypes
+internal import UAPI
+
+/// Reaches the memory that a container's mappings name: this process's through guarded copies,
+/// another's through process_vm_*.
+///
+/// Software cannot pin: what stands at the address now is what devices reach.
+public struct ContainerMemory: DMAMemory {
+  private let owners: OwnerTable
+  private let process: ProcessIdentity
+  private let trapped: TrappedMappings
+
+  init(owners: OwnerTable, process: ProcessIdentity, trapped: TrappedMappings) {
+    self.owners = owners
+    self.process = process
+    self.trapped = trapped
+  }
+
+  /// The pages of a trapped BAR count as there: type1 maps device memory (`follow_fault_pfn()`).
+  public func touch(
+    _ address: UserAddress, byteCount: UInt64, access: DMAAccess
+  ) throws(Errno) {
+    var address = address
+    var left = byteCount
+    while true {
+      let there = CallerMemory.touch(address, byteCount: left, access: access)
+      if there == left { return }
+      address = address.advanced(by: there)
+      left -= there
+      guard let registers = trapped.bytes(at: address, access: access) else { throw .badAddress }
+      if registers >= left { return }
+      address = address.advanced(by: registers)
+      left -= registers
+    }
+  }
+
+  /// Copies out of the owner's memory.
+  public func read(
+    _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress, of owner: MemoryOwner
+  ) throws(Errno) {
+    let entry = owners[owner]
+    if entry.token == process.token {
+      try unsafe CallerMemory.read(bytes, from: address)
+    } else {
+      guard let start = bytes.baseAddress else { return }
+      let failure = unsafe clinux_read_process(
+        entry.pid, entry.tokenAddress, entry.token, address.rawValue, start, bytes.count)
+      guard failure == 0 else { throw .badAddress }
+    }
+  }
+
+  /// Copies into the owner's memory.
+  public func write(
+    _ bytes: UnsafeRawBufferPointer, to address: UserAddress, of owner: MemoryOwner
+  ) throws(Errno) {
+    let entry = owners[owner]
+    if entry.token == process.token {
+      try unsafe CallerMemory.write(bytes, to: address)
+    } else {
+      guard let start = bytes.baseAddress else { return }
+      let failure = unsafe clinux_write_process(
+        entry.pid, entry.tokenAddress, entry.token, address.rawValue, start, bytes.count)
+      guard failure == 0 else { throw .badAddress }
+    }
+  }
+}

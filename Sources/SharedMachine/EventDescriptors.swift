@@ -1,0 +1,47 @@
+internal import CLinux
+internal import DMATypes
+internal import SimulatedPlatform
+
+/// What the engine needs of the process's descriptor table, which the preload keeps.
+public protocol DescriptorTable: Sendable {
+  /// The open file of ours behind a descriptor; nil when it is not ours.
+  func file(_ descriptor: Int32) -> OpenFile?
+  /// Takes a descriptor out of the program's sight and way; answers the number it has from now on.
+  func hide(_ descriptor: Int32) -> Int32
+  /// Ends that.
+  func reveal(_ descriptor: Int32)
+}
+
+/// The eventfds that devices hold on to: duplicates of the program's, numbered out of its way and
+/// hidden from it, because the program may close its own and use the number for something else.
+///
+/// They are closed on exec, and with them the device's hold: a device signals into the void then.
+final class EventDescriptors: Sendable {
+  let descriptors: any DescriptorTable
+
+  init(descriptors: any DescriptorTable) { self.descriptors = descriptors }
+
+  /// Takes a reference to the caller's eventfd: `EBADF` when it is not open, `EINVAL` when it is
+  /// something else (`eventfd_ctx_fdget()`).
+  func resolve(_ descriptor: Int32) throws(Errno) -> EventTarget {
+    let kind = clinux_is_eventfd(descriptor)
+    guard kind >= 0 else { throw Errno(rawValue: -kind) }
+    guard kind == 1 else { throw .invalidArgument }
+    let duplicate = clinux_duplicate(descriptor, 0)
+    guard duplicate >= 0 else { throw Errno(rawValue: -duplicate) }
+    return EventTarget(
+      owner: UInt32(bitPattern: clinux_pid()), descriptor: descriptors.hide(duplicate))
+  }
+
+  /// Adds one, whoever holds it; a holder that is gone or refuses is not told.
+  func signal(_ event: EventTarget) {
+    _ = clinux_signal_event_of(Int32(bitPattern: event.owner), event.descriptor)
+  }
+
+  /// Gives a reference back. One that another process took is closed when that process ends.
+  func release(_ event: EventTarget) {
+    guard event.owner == UInt32(bitPattern: clinux_pid()) else { return }
+    descriptors.reveal(event.descriptor)
+    _ = clinux_close(event.descriptor)
+  }
+}

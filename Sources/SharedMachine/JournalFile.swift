@@ -1,0 +1,119 @@
+internal import CLinux
+internal import DMATypes
+
+/// A container's file: its lock, the processes that map in it, and the journal in one of two halves.
+///
+/// | offset | bytes | what |
+/// |---|---|---|
+/// | 0 | 8 | the container's number |
+/// | 8 | 8 | records in each half |
+/// | 16 | 8 | published: generation in bits 63…40, records in bits 39…0; one store |
+/// | 64 | 64 | the lock that guards everything else |
+/// | 128 | 3072 | `OwnerTable` |
+/// | 4096 | | the halves; even generations stand in the first |
+///
+/// A record counts once `published` counts it: a process may die between any two instructions.
+final class JournalFile: Sendable {
+  static let numberOffset = 0
+  private static let capacityOffset = 8
+  private static let publishedOffset = 16
+  private static let lockOffset = 64
+  private static let ownersOffset = 128
+  private static let recordsOffset = 4096
+
+  private let memory: SharedMemory
+  /// The lock of the container.
+  let lock: SharedLock
+  /// The processes that map in it.
+  let owners: OwnerTable
+  /// Records in each half.
+  let capacity: Int
+
+  /// The size of a file whose halves hold `capacity` records.
+  static func byteCount(capacity: Int) -> Int {
+    recordsOffset + 2 * capacity * JournalRecord.byteCount
+  }
+
+  /// Enough records for `mappingLimit` mappings of any size, their removal, and history to rewrite.
+  static func capacity(mappingLimit: UInt32) -> Int {
+    // Beyond this many the file would not fit an address space; MAP then answers ENOMEM.
+    let mappings = min(Int(mappingLimit), 1 << 26)
+    return (mappings * 4 + 16384 + 255) & ~255
+  }
+
+  /// Makes the content of a new, empty file that `descriptor` names.
+  init(making number: UInt64, descriptor: Int32, mappingLimit: UInt32) throws(Errno) {
+    capacity = Self.capacity(mappingLimit: mappingLimit)
+    let byteCount = Self.byteCount(capacity: capacity)
+    let failure = clinux_resize(descriptor, UInt64(byteCount))
+    guard failure == 0 else { throw Errno(rawValue: -failure) }
+    memory = try SharedMemory(descriptor: descriptor, byteCount: byteCount)
+    lock = memory.lock(at: Self.lockOffset)
+    owners = OwnerTable(memory: memory, offset: Self.ownersOffset)
+    lock.make()
+    memory[Self.capacityOffset] = UInt64(capacity)
+    memory.storeReleasing(Self.numberOffset, number)
+  }
+
+  /// Maps the file of an existing container.
+  init(descriptor: Int32) throws(Errno) {
+    let head = try SharedMemory(descriptor: descriptor, byteCount: Self.recordsOffset)
+    capacity = Int(head[Self.capacityOffset])
+    memory = try SharedMemory(
+      descriptor: descriptor, byteCount: Self.byteCount(capacity: capacity))
+    lock = memory.lock(at: Self.lockOffset)
+    owners = OwnerTable(memory: memory, offset: Self.ownersOffset)
+  }
+
+  /// The number of the container whose file a descriptor names: `ENOTTY` when it names another file.
+  static func number(of descriptor: Int32) throws(Errno) -> UInt64 {
+    guard let head = try? SharedMemory(descriptor: descriptor, byteCount: recordsOffset) else {
+      throw .notTypewriter
+    }
+    return head[numberOffset]
+  }
+
+  /// A place in the journal: which rewriting of it, and how many records.
+  struct Position: Equatable {
+    var word: UInt64
+    static let start = Position(word: 0)
+    init(word: UInt64) { self.word = word }
+    init(generation: UInt64, count: Int) { word = generation << 40 | UInt64(count) }
+    var generation: UInt64 { word >> 40 }
+    var count: Int { Int(word & (1 << 40 - 1)) }
+  }
+
+  /// All that has happened so far.
+  @inline(__always)
+  var published: Position {
+    get { Position(word: memory.loadAcquiring(Self.publishedOffset)) }
+    set { memory.storeReleasing(Self.publishedOffset, newValue.word) }
+  }
+
+  /// The record at an index of a generation's half.
+  @inline(__always)
+  subscript(generation: UInt64, index: Int) -> JournalRecord {
+    get {
+      let at = offset(generation, index)
+      return JournalRecord(head: memory[at], body: memory[at + 8])
+    }
+    set {
+      let at = offset(generation, index)
+      memory[at] = newValue.head
+      memory[at + 8] = newValue.body
+    }
+  }
+
+  @inline(__always)
+  private func offset(_ generation: UInt64, _ index: Int) -> Int {
+    precondition(index < capacity)
+    let half = generation & 1 == 0 ? 0 : capacity
+    return Self.recordsOffset + (half + index) * JournalRecord.byteCount
+  }
+
+  /// Gives back the memory of the half that a generation does not use.
+  func forgetHalf(notOf generation: UInt64) {
+    let bytes = capacity * JournalRecord.byteCount
+    memory.forget(Self.recordsOffset + (generation & 1 == 0 ? bytes : 0), byteCount: bytes)
+  }
+}

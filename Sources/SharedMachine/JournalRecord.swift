@@ -1,0 +1,90 @@
+internal import AddressSpaces
+internal import DMATypes
+internal import Shim
+
+/// Sixteen bytes of a container's journal: the low four bits of `head` tell what happened.
+///
+/// | kind | rest of head | body |
+/// |---|---|---|
+/// | mapped | IOVA in bits 63…12, 4 KiB pages in bits 11…4; 0: a size record follows | `MappedMemory` |
+/// | size (no kind: it follows a mapped) | bytes | 0 |
+/// | unmapped | IOVA | 0 |
+/// | readdressed | IOVA | `MappedMemory` |
+/// | iommuSet | driver in bits 11…4 | mapping limit |
+/// | joined, left | 0 | group number |
+/// | restored | words in bits 63…4, which follow two a record | 0 |
+struct JournalRecord: Equatable, BitwiseCopyable {
+  static let byteCount = 16
+
+  var head: UInt64
+  var body: UInt64
+
+  enum Kind: UInt64 {
+    case mapped = 1
+    case unmapped, readdressed, iommuSet, joined, left, restored
+  }
+}
+
+/// Puts events into records. `write` takes each record in turn.
+@inline(__always)
+func encode(_ event: ContainerEvent, _ write: (JournalRecord) -> Void) {
+  func put(_ kind: JournalRecord.Kind, _ head: UInt64, _ body: UInt64) {
+    write(JournalRecord(head: head | kind.rawValue, body: body))
+  }
+  switch event {
+  case .mapped(let mapping):
+    let start = mapping.range.start.rawValue
+    let pages = mapping.range.size >> 12
+    let memory = mapping.memory.rawValue
+    if pages > 0, pages < 256, mapping.range.size & 0xfff == 0 {
+      put(.mapped, start | pages << 4, memory)
+    } else {
+      put(.mapped, start, memory)
+      write(JournalRecord(head: mapping.range.size, body: 0))
+    }
+  case .unmapped(let start): put(.unmapped, start.rawValue, 0)
+  case .readdressed(let start, let memory): put(.readdressed, start.rawValue, memory.rawValue)
+  case .iommuSet(let driver, let mappingLimit):
+    put(.iommuSet, UInt64(driver.rawValue) << 4, UInt64(mappingLimit))
+  case .joined(let facts): put(.joined, 0, UInt64(facts.number.rawValue))
+  case .left(let group): put(.left, 0, UInt64(group.rawValue))
+  case .restored(let snapshot):
+    let words = snapshot.words
+    put(.restored, UInt64(words.count) << 4, 0)
+    for index in stride(from: 0, to: words.count, by: 2) {
+      write(
+        JournalRecord(
+          head: words[index], body: index + 1 < words.count ? words[index + 1] : 0))
+    }
+  }
+}
+
+/// Reads one event from records; `next` gives each in turn. Nil for what no engine writes.
+func decode(
+  facts: (GroupNumber) -> GroupFacts?, _ next: () -> JournalRecord?
+) -> ContainerEvent? {
+  guard let record = next(), let kind = JournalRecord.Kind(rawValue: record.head & 0xf) else {
+    return nil
+  }
+  let start = IOVA(record.head & ~0xfff)
+  let group = GroupNumber(rawValue: UInt32(truncatingIfNeeded: record.body))
+  switch kind {
+  case .mapped:
+    let pages = record.head >> 4 & 0xff
+    guard let size = pages > 0 ? pages << 12 : next()?.head else { return nil }
+    let range = IOVARange(start: start, last: IOVA(start.rawValue &+ (size &- 1)))
+    return .mapped(Mapping(range: range, memory: MappedMemory(rawValue: record.body)))
+  case .unmapped: return .unmapped(start: start)
+  case .readdressed: return .readdressed(start: start, MappedMemory(rawValue: record.body))
+  case .iommuSet:
+    guard let driver = ContainerDriver(rawValue: UInt8(record.head >> 4 & 0xff)) else { return nil }
+    return .iommuSet(driver, mappingLimit: UInt32(truncatingIfNeeded: record.body))
+  case .joined: return facts(group).map { .joined($0) }
+  case .left: return .left(group)
+  case .restored:
+    let count = Int(record.head >> 4)
+    var words: [UInt64] = []
+    while words.count < count, let pair = next() { words += [pair.head, pair.body] }
+    return ContainerSnapshot(words: Array(words.prefix(count)), facts: facts).map { .restored($0) }
+  }
+}

@@ -1,0 +1,150 @@
+internal import AddressSpaces
+internal import CLinux
+public import DMATypes
+internal import MachineFile
+internal import Shim
+
+/// The machine while its lock is held.
+struct ExclusiveMachine: ~Copyable {
+  let machine: Machine
+
+  /// Whether any descriptor of the group's file, in any process, is open.
+  private func isGroupFileOpen(_ index: Int) -> Bool {
+    Descriptor.isHeld(machine.files.group(machine.groups[index].number))
+  }
+
+  private func isDeviceFileOpen(_ unit: DeviceUnit) -> Bool {
+    Descriptor.isHeld(machine.files.device(unit.name.rawValue))
+  }
+
+  /// A group as its calls see it. Every open device keeps its group open: `vfio_device_open_file()`.
+  func group(_ index: Int) -> GroupState {
+    let devices = machine.units.count { $0.group == index && isDeviceFileOpen($0) }
+    let container = machine.container(ofGroupAt: index)
+    return GroupState(
+      isOpen: devices > 0 || isGroupFileOpen(index),
+      container: container == 0 ? nil : ContainerNumber(rawValue: container),
+      openDeviceCount: devices)
+  }
+
+  /// Does what the last closes of files left to do, in this process or one that is gone: devices are
+  /// disabled, groups leave their containers, containers that nobody can reach are removed.
+  func sweep() {
+    for unit in machine.units where unit.isOpen(self) && !isDeviceFileOpen(unit) {
+      unit.close(self)
+    }
+    for index in machine.groups.indices {
+      let container = machine.container(ofGroupAt: index)
+      if container != 0, !group(index).isOpen { leave(index) }
+    }
+  }
+
+  /// Takes a group out of its container: `vfio_group_detach_container()`.
+  func leave(_ index: Int) {
+    let container = machine.container(ofGroupAt: index)
+    let number = machine.groups[index].number
+    if let replica = try? machine.replica(container) {
+      replica.withSession { session, journal in session.leave(number, journal: &journal) }
+    }
+    machine.setContainer(ofGroupAt: index, 0)
+    removeIfUnreachable(container)
+  }
+
+  /// Removes a container that has neither a descriptor nor a group.
+  func removeIfUnreachable(_ container: UInt64) {
+    let hasGroup = machine.groups.indices.contains { machine.container(ofGroupAt: $0) == container }
+    let path = machine.files.container(container)
+    guard !hasGroup, !Descriptor.isHeld(path) else { return }
+    _ = unsafe clinux_unlink(path)
+    machine.forget(container)
+  }
+}
+
+extension Machine {
+  // O_ACCMODE, O_CLOEXEC, O_NONBLOCK, O_APPEND, O_DSYNC, O_SYNC, O_NOATIME: what fcntl shows later.
+  private static let keptFlags: Int32 = 0o3 | 0o2000000 | 0o4000 | 0o2000 | 0o4010000 | 0o1000000
+  // O_CREAT | O_EXCL
+  private static let newFile: Int32 = 0o300
+
+  /// Opens the node with an inode number: `vfio_fops_open()`, `vfio_group_fops_open()`.
+  ///
+  /// Throws `ENXIO` for an inode that is no node of the run.
+  public func open(inode: UInt64, flags: Int32) throws(Errno) -> OpenedFile {
+    guard let node = image.nodes.first(where: { $0.inode == inode }) else {
+      throw Errno(rawValue: 6)
+    }
+    switch node.role {
+    case .containerNode: return try openContainer(node, flags: flags & Self.keptFlags)
+    case .groupNode: return try openGroup(node, flags: flags & Self.keptFlags)
+    case .groupFile, .deviceFile: throw Errno(rawValue: 6)
+    }
+  }
+
+  private func openContainer(_ node: MachineImage.Node, flags: Int32) throws(Errno) -> OpenedFile {
+    let number = exclusively { _ in nextContainer() }
+    let path = files.container(number)
+    // Opened first, so that the program gets the number that the kernel would give it.
+    let descriptor = try Descriptor(opening: path, flags: flags | Self.newFile, mode: 0o666)
+    let content = try Descriptor(opening: path)
+    try descriptor.hold()
+    let file = try JournalFile(
+      making: number, descriptor: content.number, mappingLimit: parameters.mappingLimit)
+    let replica = enter(ContainerReplica(number: number, file: file, machine: self))
+    return OpenedFile(
+      file: OpenFile(kind: .container(number), replica: replica),
+      descriptor: descriptor.relinquish(), kind: .container, major: node.major, minor: node.minor)
+  }
+
+  private func openGroup(_ node: MachineImage.Node, flags: Int32) throws(Errno) -> OpenedFile {
+    let index = Int(node.index)
+    guard groups.indices.contains(index) else { throw .noDevice }
+    return try exclusively { (machine) throws(Errno) in
+      let descriptor = try Descriptor(opening: files.group(groups[index].number), flags: flags)
+      machine.sweep()
+      do throws(Rule) {
+        try machine.group(index).checkOpen(of: groups[index], for: caller)
+      } catch {
+        throw error.errno
+      }
+      try descriptor.hold()
+      return OpenedFile(
+        file: OpenFile(kind: .group(index)), descriptor: descriptor.relinquish(), kind: .group,
+        major: node.major, minor: node.minor)
+    }
+  }
+
+  /// Takes over a descriptor that this process did not open itself.
+  ///
+  /// Throws `ENOTTY` when it is no file of the run.
+  public func adopt(descriptor: Int32, inode: UInt64) throws(Errno) -> OpenedFile {
+    if let node = image.nodes.first(where: { $0.inode == inode }) {
+      let index = Int(node.index)
+      switch node.role {
+      case .groupFile where groups.indices.contains(index):
+        return OpenedFile(
+          file: OpenFile(kind: .group(index)), descriptor: descriptor, kind: .group,
+          major: node.major, minor: node.minor)
+      case .deviceFile:
+        guard let unit = units.first(where: { $0.function == index }) else { throw .notTypewriter }
+        return OpenedFile(
+          file: OpenFile(kind: .device(unit.index)), descriptor: descriptor, kind: .device, major: 0,
+          minor: 0)
+      default: throw .notTypewriter
+      }
+    }
+    let number = try JournalFile.number(of: descriptor)
+    let replica = try replica(number)
+    let node = image.nodes.first { $0.role == .containerNode }
+    return OpenedFile(
+      file: OpenFile(kind: .container(number), replica: replica), descriptor: descriptor,
+      kind: .container, major: node?.major ?? 0, minor: node?.minor ?? 0)
+  }
+
+  /// This process has no descriptor of a file any more; others may.
+  public func release(_ file: OpenFile) {
+    exclusively { machine in
+      machine.sweep()
+      if case .container(let number) = file.kind { machine.removeIfUnreachable(number) }
+    }
+  }
+}

@@ -1,0 +1,111 @@
+internal import AddressSpaces
+internal import CLinux
+internal import DMATypes
+internal import LegacyVFIO
+internal import Shim
+internal import UAPI
+
+/// Answers the calls of one open group.
+struct GroupService: GroupServer {
+  let machine: Machine
+  let index: Int
+  /// The device that GET_DEVICE_FD opened.
+  var opened: OpenedFile?
+
+  private var facts: GroupFacts { machine.groups[index] }
+
+  func admit(_ command: GroupCommand) throws(Errno) {
+    try refusing { () throws(Rule) in try GroupState().admit(command) }
+  }
+
+  mutating func perform(_ request: GroupRequest) throws(Errno) -> GroupReply {
+    switch request {
+    case .getStatus:
+      let status = machine.exclusively { $0.group(index).status(of: facts) }
+      return .status(status)
+    case .setContainer(let descriptor):
+      try setContainer(descriptor)
+      return .value(0)
+    case .unsetContainer:
+      try machine.exclusively { (machine) throws(Errno) in
+        machine.sweep()
+        let state = machine.group(index)
+        _ = try refusing { () throws(Rule) in try state.planUnsettingContainer() }
+        machine.leave(index)
+      }
+      return .value(0)
+    case .getDevice(let name):
+      let opened = try openDevice(named: name)
+      self.opened = opened
+      return .value(Int(opened.descriptor))
+    }
+  }
+
+  private func target(_ descriptor: Int32) -> ContainerTarget {
+    if let file = machine.events.descriptors.file(descriptor) {
+      guard case .container(let number) = file.kind else { return .otherFile }
+      return .container(ContainerNumber(rawValue: number))
+    }
+    let flags = clinux_status_flags(descriptor)
+    // O_PATH: such a descriptor names no open file.
+    return flags < 0 || flags & 0o10000000 != 0 ? .closed : .otherFile
+  }
+
+  private func setContainer(_ descriptor: Int32) throws(Errno) {
+    let target = target(descriptor)
+    try machine.exclusively { (exclusive) throws(Errno) in
+      exclusive.sweep()
+      let state = exclusive.group(index)
+      let number = try refusing { () throws(Rule) in
+        try state.plan(settingContainer: target)
+      }.rawValue
+      let replica = try machine.replica(number)
+      try replica.withSession { (session, journal) throws(Errno) in
+        try session.join(facts, for: machine.caller, journal: &journal)
+      }
+      machine.setContainer(ofGroupAt: index, number)
+    }
+  }
+
+  /// `vfio_group_ioctl_get_device_fd()`: the name is found before a descriptor number is taken, and
+  /// that before anything is asked of the container.
+  private func openDevice(named name: [UInt8]) throws(Errno) -> OpenedFile {
+    let device = try refusing { () throws(Rule) in try facts.device(named: name) }
+    guard let unit = machine.units.first(where: { $0.name == device }) else { throw .noDevice }
+    return try machine.exclusively { (exclusive) throws(Errno) in
+      let descriptor = try Descriptor(opening: machine.files.device(device.rawValue))
+      exclusive.sweep()
+      let state = exclusive.group(index)
+      let isFirst = !unit.isOpen(exclusive)
+      let driver = try state.container.map { (number) throws(Errno) in
+        try machine.replica(number.rawValue).withSession { session, _ in session.state.driver }
+      }
+      try refusing { () throws(Rule) in
+        try state.checkDeviceOpen(
+          of: facts, driver: driver ?? .none, isFirstOpen: isFirst, for: machine.caller)
+      }
+      try descriptor.hold()
+      if isFirst { try unit.open(exclusive) }
+      return OpenedFile(
+        file: OpenFile(kind: .device(unit.index)), descriptor: descriptor.relinquish(),
+        kind: .device, major: 0, minor: 0)
+    }
+  }
+}
+
+/// Turns a refusal into what the program sees.
+func refusing<Result>(_ body: () throws(Rule) -> Result) throws(Errno) -> Result {
+  do throws(Rule) { return try body() } catch { throw error.errno }
+}
+
+extension Machine {
+  /// One ioctl of a group: the result, or a negative errno.
+  func serveGroup(
+    _ index: Int, _ number: UInt64, _ argument: UInt64, opened: inout OpenedFile?
+  ) -> Int {
+    var service = GroupService(machine: self, index: index)
+    let result = GroupCodec.serve(UInt32(truncatingIfNeeded: number), argument, by: &service)
+    opened = service.opened
+    return result
+  }
+}

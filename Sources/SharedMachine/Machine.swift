@@ -1,0 +1,158 @@
+internal import AddressSpaces
+internal import CLinux
+internal import DMATypes
+internal import MachineFile
+internal import Shim
+internal import SimulatedPlatform
+internal import Synchronization
+
+/// One process's view of the machine that a run shares: its platform, its groups, the containers and
+/// devices that this process has touched.
+///
+/// Locks, in this order: the machine's (in shared memory; held to open, join, leave and close), a device's, a
+/// container's, `replicas` (which guards the dictionary only).
+public final class Machine: @unchecked Sendable {
+  let platform: Platform
+  let groups: [GroupFacts]
+  let image: MachineImage
+  let files: RunFiles
+  let process: ProcessIdentity
+  /// The mappings of registers in this process.
+  let trapped: TrappedMappings
+  let events: EventDescriptors
+  let units: [DeviceUnit]
+  private(set) lazy var watcher = EventWatcher(machine: self)
+  private let shared: SharedMemory
+  private let sharedOffset: Int
+  private let lock: SharedLock
+  private let replicas = Mutex<[UInt64: ContainerReplica]>([:])
+
+  /// Joins the run whose files lie in `directory`; nil when there is no run.
+  public init?(directory: String, descriptors: any DescriptorTable) {
+    guard let file = try? Descriptor(opening: directory + "/machine"),
+      let status = try? file.status(),
+      let shared = try? SharedMemory(descriptor: file.number, byteCount: Int(status.size)),
+      let image = MachineImage(bytes: shared.bytes(at: 0, count: Int(status.size))),
+      let platform = Platform(decoding: image.platform), let process = ProcessIdentity()
+    else { return nil }
+    self.platform = platform
+    self.image = image
+    self.process = process
+    self.shared = shared
+    groups = Self.groups(of: platform)
+    files = RunFiles(directory: directory)
+    sharedOffset = image.sharedOffset
+    lock = shared.lock(at: image.sharedOffset + SharedRegion.lock)
+    trapped = TrappedMappings()
+    events = EventDescriptors(descriptors: descriptors)
+    units = Self.units(of: platform, groups)
+  }
+
+  /// The same run, seen by the child that fork made. Nothing of the parent's that a lock of its threads
+  /// guarded is used again.
+  public init?(forkedFrom parent: Machine) {
+    guard let process = ProcessIdentity() else { return nil }
+    platform = parent.platform
+    groups = parent.groups
+    image = parent.image
+    files = parent.files
+    self.process = process
+    shared = parent.shared
+    sharedOffset = parent.sharedOffset
+    lock = parent.lock
+    trapped = TrappedMappings(copying: parent.trapped)
+    events = EventDescriptors(descriptors: parent.events.descriptors)
+    units = Self.units(of: platform, groups)
+  }
+
+  /// The groups that have a node, in the order in which the machine file counts them.
+  private static func groups(of platform: Platform) -> [GroupFacts] {
+    var groups: [GroupFacts] = []
+    for function in platform.functions where function.driver == .vfio {
+      guard !groups.contains(where: { $0.number == function.group }),
+        let facts = platform.facts(of: function.group)
+      else { continue }
+      groups.append(facts)
+    }
+    return groups
+  }
+
+  /// Functions that vfio-pci holds, in the platform's order; others never get a file.
+  private static func units(of platform: Platform, _ groups: [GroupFacts]) -> [DeviceUnit] {
+    var units: [DeviceUnit] = []
+    for (place, function) in platform.functions.enumerated() {
+      guard let device = platform.device(named: function.address.name),
+        let group = groups.firstIndex(where: { $0.number == function.group })
+      else { continue }
+      units.append(
+        DeviceUnit(index: units.count, function: place, device: device, group: group))
+    }
+    return units
+  }
+
+  /// False in a child that fork made since.
+  @inline(__always) public var isCurrent: Bool { process.isCurrent }
+
+  /// Runs `body` with the machine to itself.
+  func exclusively<Result, Failure: Error>(
+    _ body: (borrowing ExclusiveMachine) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    lock.take()
+    defer { lock.drop() }
+    return try body(ExclusiveMachine(machine: self))
+  }
+
+  /// The container that a group is in, by its index; 0 for none.
+  func container(ofGroupAt index: Int) -> UInt64 {
+    shared.loadAcquiring(sharedOffset + SharedRegion.container(ofGroupAt: index))
+  }
+
+  func setContainer(ofGroupAt index: Int, _ number: UInt64) {
+    shared.storeReleasing(sharedOffset + SharedRegion.container(ofGroupAt: index), number)
+  }
+
+  func nextContainer() -> UInt64 {
+    shared[sharedOffset + SharedRegion.newestContainer] += 1
+    return shared[sharedOffset + SharedRegion.newestContainer]
+  }
+
+  /// This process's copy of a container.
+  func replica(_ number: UInt64) throws(Errno) -> ContainerReplica {
+    if let known = replicas.withLock({ $0[number] }) { return known }
+    let descriptor = try Descriptor(opening: files.container(number))
+    let file = try JournalFile(descriptor: descriptor.number)
+    return enter(ContainerReplica(number: number, file: file, machine: self))
+  }
+
+  func enter(_ replica: ContainerReplica) -> ContainerReplica {
+    replicas.withLock { known in
+      if let first = known[replica.number] { return first }
+      known[replica.number] = replica
+      return replica
+    }
+  }
+
+  func forget(_ number: UInt64) {
+    _ = replicas.withLock { $0.removeValue(forKey: number) }
+  }
+
+  /// The module parameters, as the programs of the run see and write them in sysfs.
+  var parameters: ModuleParameters {
+    ModuleParameters(mappingLimit: platform.parameters.dmaEntryLimit)
+  }
+
+  /// The calling thread, for decisions that no mapping follows from.
+  var caller: Caller {
+    // CAP_SYS_RAWIO
+    Caller(owner: MemoryOwner(rawValue: 0), hasRawIO: clinux_has_capability(17) != 0)
+  }
+
+  /// Tells a person what no error number can, with `--verbose` only.
+  func tell(_ line: String) {
+    guard image.options.contains(.verbose) else { return }
+    let text = Array("ioasid: \(line)\n".utf8)
+    unsafe text.withUnsafeBytes { bytes in
+      if let start = bytes.baseAddress { _ = unsafe clinux_write(2, start, bytes.count) }
+    }
+  }
+}

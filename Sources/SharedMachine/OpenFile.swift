@@ -1,0 +1,64 @@
+internal import CLinux
+internal import DMATypes
+internal import LegacyVFIO
+internal import Shim
+internal import UAPI
+
+/// One legacy file that this process has open: what a descriptor of the program stands for.
+public final class OpenFile: @unchecked Sendable {
+  enum Kind: Equatable {
+    case container(UInt64)
+    /// By its place in `Machine.groups`.
+    case group(Int)
+    /// By its place in `Machine.units`.
+    case device(Int)
+  }
+
+  let kind: Kind
+  /// A container's copy in this process. Set before the file is shared; a forked child, whose copy
+  /// is another, looks it up by number.
+  let replica: ContainerReplica?
+
+  init(kind: Kind, replica: ContainerReplica? = nil) {
+    self.kind = kind
+    self.replica = replica
+  }
+}
+
+/// A file just opened, with the descriptor that stands for it.
+public struct OpenedFile {
+  /// What the kind of a file is called at the seam: 1 container, 2 group, 3 device.
+  public enum Kind: UInt32, Sendable { case container = 1, group, device }
+
+  /// The file.
+  public let file: OpenFile
+  /// The real descriptor.
+  public let descriptor: Int32
+  /// The kind of file.
+  public let kind: Kind
+  /// The character device that fstat shall show; 0, 0 for a device's anonymous inode.
+  public let major: UInt32, minor: UInt32
+}
+
+extension OpenFile {
+  /// One ioctl: the result, or −errno. GET_DEVICE_FD's result is the descriptor of `opened`.
+  public func ioctl(
+    _ machine: Machine, _ number: UInt64, _ argument: UInt64, opened: inout OpenedFile?
+  ) -> Int {
+    switch kind {
+    case .container(let container):
+      if let replica, replica.belongs(to: machine) {
+        return replica.serve(number, argument)
+      }
+      do throws(Errno) {
+        return try machine.replica(container).serve(number, argument)
+      } catch {
+        return -Int(error.rawValue)
+      }
+    case .group(let index):
+      return machine.serveGroup(index, number, argument, opened: &opened)
+    case .device(let index):
+      return machine.units[index].serve(machine, number, argument)
+    }
+  }
+}

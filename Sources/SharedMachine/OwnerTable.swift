@@ -1,0 +1,70 @@
+internal import CLinux
+internal import DMATypes
+
+/// The processes that have mapped memory in one container: 128 places of three words each in the
+/// container's file. Guarded by the container's lock.
+struct OwnerTable {
+  static let places = 128
+  static let byteCount = places * 24
+
+  private let memory: SharedMemory
+  private let offset: Int
+
+  /// The table at an offset of the container's file.
+  init(memory: SharedMemory, offset: Int) {
+    self.memory = memory
+    self.offset = offset
+  }
+
+  /// One process: 0 pid means that the place was never taken.
+  struct Entry: Equatable {
+    var pid: Int32
+    var tokenAddress: UInt64
+    var token: UInt64
+  }
+
+  subscript(_ owner: MemoryOwner) -> Entry {
+    get {
+      let at = offset + Int(owner.rawValue) * 24
+      return Entry(
+        pid: Int32(truncatingIfNeeded: memory[at]), tokenAddress: memory[at + 8],
+        token: memory[at + 16])
+    }
+    nonmutating set {
+      let at = offset + Int(owner.rawValue) * 24
+      memory[at] = UInt64(UInt32(bitPattern: newValue.pid))
+      memory[at + 8] = newValue.tokenAddress
+      memory[at + 16] = newValue.token
+    }
+  }
+
+  /// This process's place, taking one if it has none. A place whose process is gone is taken over when
+  /// `isUnused` says that no mapping names it.
+  ///
+  /// Throws `ENOMEM` when 128 live processes hold mappings.
+  func place(
+    of process: ProcessIdentity, isUnused: (MemoryOwner) -> Bool
+  ) throws(Errno) -> MemoryOwner {
+    let own = Entry(pid: process.pid, tokenAddress: process.tokenAddress, token: process.token)
+    var abandoned: MemoryOwner?
+    for number in 0..<UInt8(Self.places) {
+      let owner = MemoryOwner(rawValue: number)
+      let entry = self[owner]
+      if entry == own { return owner }
+      if entry.pid == 0 {
+        self[owner] = own
+        return owner
+      }
+      if abandoned == nil, !Self.isAlive(entry), isUnused(owner) { abandoned = owner }
+    }
+    guard let abandoned else { throw .noMemory }
+    self[abandoned] = own
+    return abandoned
+  }
+
+  private static func isAlive(_ entry: Entry) -> Bool {
+    var nothing: UInt8 = 0
+    return unsafe clinux_read_process(
+      entry.pid, entry.tokenAddress, entry.token, entry.tokenAddress, &nothing, 1) == 0
+  }
+}

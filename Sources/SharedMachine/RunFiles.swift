@@ -1,0 +1,60 @@
+internal import CLinux
+internal import DMATypes
+
+/// The files of a run, by their paths below its directory.
+struct RunFiles: Sendable {
+  /// The run's directory, as every process of the run sees it.
+  let directory: String
+
+  func machine() -> String { "\(directory)/machine" }
+  func container(_ number: UInt64) -> String { "\(directory)/containers/\(number)" }
+  func group(_ number: GroupNumber) -> String { "\(directory)/groups/\(number.rawValue)" }
+  func device(_ name: String) -> String { "\(directory)/devices/\(name)" }
+}
+
+/// An open descriptor that is closed when it goes out of scope, unless it is given away.
+struct Descriptor: ~Copyable {
+  /// O_RDWR | O_CLOEXEC.
+  static let temporary: Int32 = 0o2000002
+
+  let number: Int32
+
+  /// Opens a path as the kernel's open(2) does.
+  init(opening path: String, flags: Int32 = Descriptor.temporary, mode: UInt32 = 0) throws(Errno) {
+    let number = unsafe clinux_open(path, flags, mode)
+    guard number >= 0 else { throw Errno(rawValue: -number) }
+    self.number = number
+  }
+
+  deinit { _ = clinux_close(number) }
+
+  /// Whether any description of the file at a path holds it.
+  static func isHeld(_ path: String) -> Bool {
+    guard let probe = try? Descriptor(opening: path) else { return false }
+    return probe.isHeldElsewhere
+  }
+
+  /// Gives the number to the program.
+  consuming func relinquish() -> Int32 {
+    let number = number
+    discard self
+    return number
+  }
+
+  /// Locks the file for this description, until its last reference goes: others see that it is open.
+  func hold() throws(Errno) {
+    let failure = clinux_hold(number)
+    guard failure == 0 else { throw Errno(rawValue: -failure) }
+  }
+
+  /// Whether any other description has locked the file.
+  var isHeldElsewhere: Bool { clinux_is_held(number) == 1 }
+
+  /// The file's size and inode number.
+  func status() throws(Errno) -> (inode: UInt64, size: UInt64) {
+    var (device, inode, size) = (UInt64(0), UInt64(0), UInt64(0))
+    let failure = unsafe clinux_identity(number, &device, &inode, &size)
+    guard failure == 0 else { throw Errno(rawValue: -failure) }
+    return (inode, size)
+  }
+}

@@ -1,0 +1,83 @@
+internal import CLinux
+internal import DMATypes
+
+/// A file of the machine mapped shared: words that every process of a run sees.
+///
+/// Offsets are in bytes from the file's start. Unmapped with the last reference.
+@safe final class SharedMemory: @unchecked Sendable {
+  private let base: UnsafeMutableRawPointer
+  /// The bytes mapped.
+  let byteCount: Int
+
+  /// Maps `byteCount` bytes of an open file, which may be closed afterwards.
+  init(descriptor: Int32, byteCount: Int) throws(Errno) {
+    // PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE
+    let address = clinux_map(0, UInt64(byteCount), 3, 0x4001, descriptor, 0)
+    guard address > 0 || address <= -4096,
+      let base = unsafe UnsafeMutableRawPointer(bitPattern: Int(address))
+    else { throw Errno(rawValue: Int32(-address)) }
+    unsafe self.base = base
+    self.byteCount = byteCount
+  }
+
+  deinit { unsafe _ = clinux_unmap(UInt64(UInt(bitPattern: base)), UInt64(byteCount)) }
+
+  /// The word at an 8-byte aligned offset.
+  @inline(__always)
+  subscript(offset: Int) -> UInt64 {
+    get {
+      // SAFETY: every offset is a constant or checked against the capacity stated at creation.
+      unsafe (base + offset).load(as: UInt64.self)
+    }
+    set { unsafe (base + offset).storeBytes(of: newValue, as: UInt64.self) }
+  }
+
+  /// Reads a word that another process publishes, and with it all that was written before.
+  @inline(__always)
+  func loadAcquiring(_ offset: Int) -> UInt64 {
+    unsafe clinux_load_acquire((base + offset).assumingMemoryBound(to: UInt64.self))
+  }
+
+  /// Publishes a word, and with it all that was written before.
+  @inline(__always)
+  func storeReleasing(_ offset: Int, _ value: UInt64) {
+    unsafe clinux_store_release((base + offset).assumingMemoryBound(to: UInt64.self), value)
+  }
+
+  /// The value that lies at an offset, in place; the caller holds the lock that guards it.
+  @inline(__always)
+  func with<Value: BitwiseCopyable, Result, Failure: Error>(
+    _ type: Value.Type, at offset: Int, _ body: (inout Value) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    // SAFETY: the layout of the file keeps this place for one Value, aligned to 16 bytes.
+    try unsafe body(&(base + offset).assumingMemoryBound(to: Value.self).pointee)
+  }
+
+  /// Copies bytes out of the file.
+  func bytes(at offset: Int, count: Int) -> [UInt8] {
+    unsafe [UInt8](UnsafeRawBufferPointer(start: base + offset, count: count))
+  }
+
+  /// The lock at a 16-byte aligned offset.
+  func lock(at offset: Int) -> SharedLock { unsafe SharedLock(address: base + offset) }
+
+  /// Gives whole pages back to the file system; they read as zeros from then on.
+  func forget(_ offset: Int, byteCount: Int) {
+    unsafe _ = clinux_punch(UInt64(UInt(bitPattern: base + offset)), UInt64(byteCount))
+  }
+}
+
+/// A robust lock in shared memory; it lives as long as the mapping it lies in.
+@safe struct SharedLock: @unchecked Sendable {
+  private let address: UnsafeMutableRawPointer
+
+  fileprivate init(address: UnsafeMutableRawPointer) { unsafe self.address = address }
+
+  /// Makes the lock in zeroed memory, once.
+  func make() { unsafe clinux_lock_make(address) }
+  /// Takes the lock; true when its last holder died with it.
+  @inline(__always) @discardableResult
+  func take() -> Bool { unsafe clinux_lock_take(address) != 0 }
+  /// Drops the lock.
+  @inline(__always) func drop() { unsafe clinux_lock_drop(address) }
+}

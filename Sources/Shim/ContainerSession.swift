@@ -1,0 +1,151 @@
+public import AddressSpaces
+public import DMATypes
+public import LegacyVFIO
+
+/// A container on a backend: plans a request on the state, acts on the backend, commits.
+///
+/// - A refused request has had no effect.
+/// - When the backend fails, what one step began is taken back. UNMAP's finished mappings stay
+///   gone, as type1's do.
+/// - Each finished step is told to the journal before the state shows it.
+///
+/// Nothing here locks: whoever owns the session orders the calls.
+public struct ContainerSession<Backend: AddressSpaceBackend> {
+  /// Who makes the container real.
+  public var backend: Backend
+  @usableFromInline var container: ContainerState
+  /// The backend's name for the address space; nil while no type1 driver is set.
+  @usableFromInline var space: IOASID?
+  /// The backend's tables, one for each of the state's domains; nil where an adopted one failed.
+  var tables: [HardwareTableID?] = []
+
+  /// A container without groups on a backend.
+  public init(backend: Backend, parameters: ModuleParameters = ModuleParameters()) {
+    self.backend = backend
+    container = ContainerState(parameters: parameters)
+  }
+
+  /// What the container holds.
+  public var state: ContainerState { container }
+  /// The module parameters that the next calls look at.
+  public var parameters: ModuleParameters {
+    get { container.parameters }
+    set { container.parameters = newValue }
+  }
+
+  /// Makes the checks that come before the caller's structure is read.
+  @inlinable public func admit(_ command: ContainerCommand) throws(Errno) {
+    do throws(Rule) { try container.admit(command) } catch { throw error.errno }
+  }
+
+  /// Makes an admitted call whose structure was read, from the decision to the answer.
+  @inlinable public mutating func perform(
+    _ request: ContainerRequest, for caller: Caller, journal: inout some ContainerJournal
+  ) throws(Errno) -> ContainerReply {
+    switch request {
+    case .map(let request):
+      try map(request, for: caller, journal: &journal)
+      return .value(0)
+    case .unmap(let request):
+      return .unmapped(try unmap(request, journal: &journal))
+    default:
+      return try performRare(request, for: caller, journal: &journal)
+    }
+  }
+
+  /// Makes an admitted MAP_DMA.
+  @inlinable public mutating func map(
+    _ request: MapRequest, for caller: Caller, journal: inout some ContainerJournal
+  ) throws(Errno) {
+    let plan: MapPlan
+    do throws(Rule) {
+      plan = try container.plan(mapping: request, for: caller)
+    } catch {
+      throw error.errno
+    }
+    try act(plan)
+    journal.record(.mapped(plan.mapping))
+    container.commitMapped(plan.mapping)
+  }
+
+  /// Makes an admitted UNMAP_DMA; returns the bytes of the mappings that went.
+  ///
+  /// When the backend fails at one mapping, those before it are gone.
+  @inlinable public mutating func unmap(
+    _ request: UnmapRequest, journal: inout some ContainerJournal
+  ) throws(Errno) -> UInt64 {
+    let plan: UnmapPlan
+    do throws(Rule) {
+      plan = try container.plan(unmapping: request)
+    } catch {
+      throw error.errno
+    }
+    return try finish(plan, journal: &journal)
+  }
+
+  /// Removes mappings one by one: each is a step of its own.
+  @inlinable mutating func finish(
+    _ plan: UnmapPlan, journal: inout some ContainerJournal
+  ) throws(Errno) -> UInt64 {
+    guard let starts = plan.starts else { return 0 }
+    var removed: UInt64 = 0
+    while let next = container.entries.firstStarting(atOrAfter: starts.start)?.range,
+      next.start <= starts.last
+    {
+      try act(unmapping: next, reachesTables: plan.reachesTables)
+      journal.record(.unmapped(start: next.start))
+      container.commitUnmapped(next.start)
+      removed &+= next.size
+    }
+    return removed
+  }
+
+  @usableFromInline mutating func performRare(
+    _ request: ContainerRequest, for caller: Caller, journal: inout some ContainerJournal
+  ) throws(Errno) -> ContainerReply {
+    let plan: ContainerPlan
+    do throws(Rule) {
+      plan = try container.plan(request, for: caller)
+    } catch {
+      throw error.errno
+    }
+    switch plan {
+    case .reply(let reply): return reply
+    case .setDriver(let plan):
+      try act(plan)
+      commit(.iommuSet(plan.driver, mappingLimit: plan.mappingLimit), journal: &journal)
+      return .value(0)
+    case .map(let plan):
+      try act(plan)
+      commit(.mapped(plan.mapping), journal: &journal)
+      return .value(0)
+    case .unmap(let plan): return .unmapped(try finish(plan, journal: &journal))
+    }
+  }
+
+  /// Lets a group join, claimed and attached as the container's state asks.
+  public mutating func join(
+    _ facts: GroupFacts, for caller: Caller, journal: inout some ContainerJournal
+  ) throws(Errno) {
+    let plan: JoinPlan
+    do throws(Rule) {
+      plan = try container.plan(joining: facts, for: caller)
+    } catch {
+      throw error.errno
+    }
+    try act(plan)
+    commit(.joined(facts), journal: &journal)
+  }
+
+  /// Lets a group leave, and everything that goes with the last one; nothing when it is not inside.
+  public mutating func leave(_ group: GroupNumber, journal: inout some ContainerJournal) {
+    guard let plan = container.plan(leaving: group) else { return }
+    act(plan)
+    commit(.left(group), journal: &journal)
+  }
+
+  private mutating func commit(_ event: ContainerEvent, journal: inout some ContainerJournal) {
+    journal.record(event)
+    container.commit(event)
+  }
+}

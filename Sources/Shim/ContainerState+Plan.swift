@@ -1,0 +1,199 @@
+public import AddressSpaces
+public import DMATypes
+public import LegacyVFIO
+
+/// What a granted request will do, the whole of it.
+public enum ContainerPlan: Hashable, Sendable {
+  /// Nothing but an answer.
+  case reply(ContainerReply)
+  /// Sets the driver and attaches the groups inside.
+  case setDriver(DriverPlan)
+  /// Makes a mapping.
+  case map(MapPlan)
+  /// Removes mappings, one after the other.
+  case unmap(UnmapPlan)
+}
+
+/// A granted SET_IOMMU.
+public struct DriverPlan: Hashable, Sendable {
+  /// The driver.
+  public var driver: ContainerDriver
+  /// How many mappings may be made.
+  public var mappingLimit: UInt32
+  /// How each group is attached, in that order: the newest first.
+  public var attachments: [Attachment]
+}
+
+/// A granted MAP_DMA.
+public struct MapPlan: Hashable, Sendable, BitwiseCopyable {
+  /// The mapping.
+  public var mapping: Mapping
+  /// Whether a hardware table exists: without one the memory is not even looked at.
+  public var reachesTables: Bool
+
+  @inlinable init(mapping: Mapping, reachesTables: Bool) {
+    self.mapping = mapping
+    self.reachesTables = reachesTables
+  }
+}
+
+/// A granted UNMAP_DMA: mappings that start in a range go, in ascending order.
+public struct UnmapPlan: Hashable, Sendable, BitwiseCopyable {
+  /// Where the mappings that go start; nil when none goes.
+  public var starts: IOVARange?
+  /// Whether a hardware table exists.
+  public var reachesTables: Bool
+
+  @inlinable init(starts: IOVARange?, reachesTables: Bool) {
+    self.starts = starts
+    self.reachesTables = reachesTables
+  }
+}
+
+extension ContainerState {
+  /// Makes the checks that come before the caller's structure is read.
+  @inlinable public func admit(_ command: ContainerCommand) throws(Rule) {
+    switch command {
+    case .getAPIVersion, .checkExtension, .setIOMMU: return
+    case .getInfo, .map, .unmap, .dirtyPages, .unknown: break
+    }
+    guard driver != .none else { throw .containerHasNoDriver }
+    guard driver != .noIOMMU else { throw .noIOMMUKnowsNoCall }
+    if command == .unknown { throw .unknownContainerCall }
+    if command == .dirtyPages, driver == .version1 { throw .dirtyPagesInVersion1 }
+  }
+
+  /// Decides a request; changes nothing.
+  ///
+  /// It makes the checks of `admit` too, so that it can be asked alone.
+  public func plan(
+    _ request: ContainerRequest, for caller: Caller
+  ) throws(Rule) -> ContainerPlan {
+    try admit(request.command)
+    switch request {
+    case .getAPIVersion: return .reply(.value(0))
+    case .checkExtension(let number): return .reply(.value(answer(toExtension: number)))
+    case .setIOMMU(let type): return .setDriver(try plan(settingDriver: type, for: caller))
+    case .getInfo: return .reply(.info(info))
+    case .map(let request): return .map(try plan(mapping: request, for: caller))
+    case .unmap(let request): return .unmap(try plan(unmapping: request))
+    case .dirtyPages(let request): throw rule(refusing: request)
+    }
+  }
+
+  /// Decides MAP_DMA: `vfio_dma_do_map()`.
+  @inlinable public func plan(
+    mapping request: MapRequest, for caller: Caller
+  ) throws(Rule) -> MapPlan {
+    guard request.access.isEmpty == request.replacesAddress else { throw .mapFlagsContradict }
+    let mask = pageSizes.smallestBytes &- 1
+    let size = request.size
+    guard (size | request.iova.rawValue | request.address.rawValue) & mask == 0, size != 0 else {
+      throw .mapUnaligned
+    }
+    guard let range = IOVARange(start: request.iova, size: size),
+      !request.address.rawValue.addingReportingOverflow(size - 1).overflow
+    else { throw .mapWraps }
+    let overlapping = entries.firstOverlapping(range)
+    if request.replacesAddress {
+      throw rule(refusingAddressOf: overlapping, asked: range)
+    }
+    guard overlapping == nil else { throw .mapOverlaps }
+    guard entries.count < Int(mappingLimit) else { throw .mapLimitReached }
+    guard allows(range) else { throw .mapOutsideUsableRanges }
+    let memory = MappedMemory(
+      address: request.address, access: request.access, owner: caller.owner)
+    return MapPlan(
+      mapping: Mapping(range: range, memory: memory), reachesTables: !domains.isEmpty)
+  }
+
+  /// Decides UNMAP_DMA: `vfio_dma_do_unmap()`.
+  @inlinable public func plan(unmapping request: UnmapRequest) throws(Rule) -> UnmapPlan {
+    if request.invalidatesAddress, hasEmulatedGroup { throw .invalidationWithEmulatedGroup }
+    let mask = pageSizes.smallestBytes &- 1
+    guard request.iova.rawValue & mask == 0 else { throw .unmapUnaligned }
+    if request.all {
+      guard request.iova.rawValue == 0, request.size == 0 else { throw .unmapAllWithRange }
+      if request.invalidatesAddress { throw .addressUpdateUnsupported }
+      return UnmapPlan(starts: .all, reachesTables: !domains.isEmpty)
+    }
+    guard request.size != 0, request.size & mask == 0 else { throw .unmapUnaligned }
+    guard let range = IOVARange(start: request.iova, size: request.size) else {
+      throw .unmapWraps
+    }
+    if request.bitmap != nil { throw .unmapDirtyWithoutTracking }
+    let starts = try starts(unmapping: range)
+    if request.invalidatesAddress { throw .addressUpdateUnsupported }
+    return UnmapPlan(starts: starts, reachesTables: !domains.isEmpty)
+  }
+
+  /// Which mappings a range names, by where they start; nil when none.
+  @inlinable func starts(unmapping range: IOVARange) throws(Rule) -> IOVARange? {
+    let atStart = entries.containing(range.start)
+    // An end of 2⁶⁴ wraps to 0 in the kernel: no mapping lies below it, and one that ends there
+    // itself is not found.
+    let reachesTop = range.last.rawValue == .max
+    let startIsCut = atStart.map { $0.range.start != range.start } ?? false
+    if driver.roundsUnmaps {
+      return startIsCut || reachesTop ? nil : range
+    }
+    if startIsCut, let atStart, !(reachesTop && atStart.range.last.rawValue == .max) {
+      throw .unmapCutsMapping
+    }
+    if reachesTop { return nil }
+    if let atStart, atStart.range.last == range.last { return range }
+    if let atLast = entries.containing(range.last), atLast.range.last != range.last {
+      throw .unmapCutsMapping
+    }
+    return range
+  }
+
+  /// Whether a range lies wholly in one usable range: `vfio_iommu_iova_dma_valid()`.
+  @inlinable func allows(_ range: IOVARange) -> Bool {
+    usableRanges.isEmpty || usableRanges.contains { $0.contains(range) }
+  }
+
+  @usableFromInline func rule(
+    refusingAddressOf mapping: RangeMap<MappedMemory>.Element?, asked range: IOVARange
+  ) -> Rule {
+    guard let mapping else { return .newAddressWithoutMapping }
+    guard mapping.value.addressIsInvalid, mapping.range == range else {
+      return .newAddressMismatch
+    }
+    return .addressUpdateUnsupported
+  }
+
+  /// Why DIRTY_PAGES is refused: `vfio_iommu_type1_dirty_pages()`, tracking never being on.
+  private func rule(refusing request: DirtyPagesRequest) -> Rule {
+    guard case .getBitmap(let iova, let size, let bitmap) = request else {
+      return .dirtyTrackingUnsupported
+    }
+    let page = pageSizes.smallestBytes
+    if iova.rawValue.addingReportingOverflow(size).overflow { return .dirtyRangeWraps }
+    if bitmap.pageBytes != page { return .dirtyPageSizeDiffers }
+    if size == 0 || (iova.rawValue | size) & (page &- 1) != 0 { return .dirtyRangeUnaligned }
+    return .dirtyTrackingIsOff
+  }
+
+  /// What GET_INFO reports: `vfio_iommu_type1_get_info()`.
+  private var info: Type1Info {
+    Type1Info(
+      pageSizes: pageSizes, dirtyPageBytes: pageSizes.smallestBytes,
+      mappingsAvailable: mappingsAvailable, ranges: usableRanges)
+  }
+}
+
+extension ContainerRequest {
+  /// Which call it is.
+  public var command: ContainerCommand {
+    switch self {
+    case .getAPIVersion: .getAPIVersion
+    case .checkExtension: .checkExtension
+    case .setIOMMU: .setIOMMU
+    case .getInfo: .getInfo
+    case .map: .map
+    case .unmap: .unmap
+    case .dirtyPages: .dirtyPages
+    }
+  }
+}

@@ -1,0 +1,140 @@
+public import AddressSpaces
+public import DMATypes
+
+/// A type1 container as a value: what it holds, and nothing about how a backend holds it.
+///
+/// - It changes by `commit` alone, so it is the fold of its events.
+/// - `domains` and `usableRanges` are empty while no driver is set.
+/// - Mappings are disjoint; there are at most `mappingLimit`.
+/// - Without groups it is as new: no driver, nothing mapped.
+public struct ContainerState: Sendable {
+  /// The module parameters that the next decisions look at.
+  public var parameters: ModuleParameters
+  /// What SET_IOMMU chose.
+  public internal(set) var driver: ContainerDriver = .none
+  /// The groups inside, in joining order.
+  public internal(set) var groups: [GroupFacts] = []
+  /// The hardware tables, the oldest first.
+  public internal(set) var domains: [TranslationDomain] = []
+  /// The usable addresses, ascending and disjoint; empty means that every address is.
+  public internal(set) var usableRanges: [IOVARange] = []
+  /// The page sizes that every domain knows, none below the processor's page.
+  public internal(set) var pageSizes: PageSizes = .all
+  @usableFromInline var entries = RangeMap<MappedMemory>()
+  /// `dma_entry_limit` as it was when the driver was set.
+  public internal(set) var mappingLimit: UInt32 = 0
+  /// How many mappings have an invalid address.
+  public internal(set) var invalidAddressCount = 0
+
+  /// A container without groups.
+  public init(parameters: ModuleParameters = ModuleParameters()) { self.parameters = parameters }
+
+  /// What is mapped.
+  @inlinable public var mappings: RangeMap<MappedMemory> { entries }
+  /// Mappings that may still be made: `dma_avail`.
+  public var mappingsAvailable: UInt32 {
+    UInt32(clamping: max(0, Int(mappingLimit) - mappings.count))
+  }
+  /// Whether a mediated device's group is inside.
+  public var hasEmulatedGroup: Bool { groups.contains { $0.kind == .emulated } }
+  /// Whether the groups inside have no IOMMU. False without groups.
+  public var isNoIOMMU: Bool { groups.first?.kind == .noIOMMU }
+
+  /// The facts of a group inside.
+  public func group(_ number: GroupNumber) -> GroupFacts? { groups.first { $0.number == number } }
+
+  /// Everything but the mappings.
+  public var snapshot: ContainerSnapshot {
+    ContainerSnapshot(
+      driver: driver, mappingLimit: mappingLimit, groups: groups, domains: domains,
+      usableRanges: usableRanges)
+  }
+}
+
+extension ContainerState: Equatable {
+  /// Whether both hold the same, mapping by mapping.
+  public static func == (a: Self, b: Self) -> Bool {
+    a.parameters == b.parameters && a.snapshot == b.snapshot && a.pageSizes == b.pageSizes
+      && a.invalidAddressCount == b.invalidAddressCount && a.mappings.count == b.mappings.count
+      && zip(a.mappings, b.mappings).allSatisfy { $0.range == $1.range && $0.value == $1.value }
+  }
+}
+
+extension ContainerState {
+  /// Takes in what happened; total, so an event that cannot have happened changes nothing.
+  @inlinable public mutating func commit(_ event: ContainerEvent) {
+    switch event {
+    case .mapped(let mapping):
+      guard entries.firstOverlapping(mapping.range) == nil else { return }
+      commitMapped(mapping)
+    case .unmapped(let start): commitUnmapped(start)
+    default: commitRare(event)
+    }
+  }
+
+  /// Takes in a mapping that is known to overlap none.
+  @inlinable mutating func commitMapped(_ mapping: Mapping) {
+    entries.insert(mapping.range, mapping.memory)
+    if mapping.memory.addressIsInvalid { adjustInvalidAddressCount(by: 1) }
+  }
+
+  @inlinable mutating func commitUnmapped(_ start: IOVA) {
+    guard let removed = entries.remove(startingAt: start) else { return }
+    if removed.value.addressIsInvalid { adjustInvalidAddressCount(by: -1) }
+  }
+
+  @usableFromInline mutating func adjustInvalidAddressCount(by difference: Int) {
+    invalidAddressCount += difference
+  }
+
+  @usableFromInline mutating func commitRare(_ event: ContainerEvent) {
+    switch event {
+    case .iommuSet(let driver, let limit): commitDriver(driver, mappingLimit: limit)
+    case .joined(let facts): commitJoined(facts)
+    case .left(let number): commitLeft(number)
+    case .readdressed(let start, let memory): commitReaddressed(start, memory)
+    case .restored(let snapshot): commitRestored(snapshot)
+    case .mapped, .unmapped: break
+    }
+  }
+
+  private mutating func commitDriver(_ driver: ContainerDriver, mappingLimit: UInt32) {
+    self.driver = driver
+    self.mappingLimit = mappingLimit
+    guard driver.isType1 else { return }
+    for facts in groups.reversed() { attach(facts) }
+  }
+
+  private mutating func commitJoined(_ facts: GroupFacts) {
+    guard group(facts.number) == nil else { return }
+    if driver.isType1 { attach(facts) }
+    groups.append(facts)
+  }
+
+  private mutating func commitLeft(_ number: GroupNumber) {
+    guard let index = groups.firstIndex(where: { $0.number == number }) else { return }
+    groups.remove(at: index)
+    if groups.isEmpty {
+      self = ContainerState(parameters: parameters)
+    } else if driver.isType1 {
+      detach(number)
+    }
+  }
+
+  private mutating func commitReaddressed(_ start: IOVA, _ memory: MappedMemory) {
+    guard let old = entries.containing(start), old.range.start == start else { return }
+    _ = entries.update(startingAt: start, memory)
+    adjustInvalidAddressCount(
+      by: (memory.addressIsInvalid ? 1 : 0) - (old.value.addressIsInvalid ? 1 : 0))
+  }
+
+  private mutating func commitRestored(_ snapshot: ContainerSnapshot) {
+    self = ContainerState(parameters: parameters)
+    driver = snapshot.driver
+    mappingLimit = snapshot.mappingLimit
+    groups = snapshot.groups
+    domains = snapshot.domains
+    usableRanges = snapshot.usableRanges
+    updatePageSizes()
+  }
+}

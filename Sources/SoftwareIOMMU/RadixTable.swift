@@ -1,0 +1,273 @@
+internal import DMATypes
+
+/// A translation table as IOMMUs walk them: pages of 512 entries, leaves of 4 K, 2 M and 1 G.
+///
+/// It is a cache of the mappings that its owner keeps in order: what it holds is always right, and
+/// what it lacks is answered by the owner's map. That bounds its memory: it takes a new page only
+/// within a budget that grows with the number of live mappings, because scattered addresses would
+/// otherwise cost a page each and more.
+///
+/// A leaf is a `MappedMemory` word. Its address may be any page of the owner, so a large leaf needs
+/// only an aligned run of bus addresses.
+///
+/// SAFETY, for the whole file: a table is valid from `init` to `free`, which its directory calls
+/// once, after the last device table has let go of it. Entries with `tableBit` hold the address of
+/// a live page, which is freed only after its entry is cleared. Every index is below 512.
+@safe struct RadixTable: Equatable {
+  struct State {
+    /// The entry above the root page: the page's address and `tableBit`, or 0.
+    var root: UInt64 = 0
+    let rootShift: UInt64
+    /// The highest address that the table can translate.
+    let last: UInt64
+    let pageSizes: PageSizes
+    let budget: PageBudget
+    var pageCount = 0
+    var mappingCount: Int
+  }
+  private let state: UnsafeMutablePointer<State>
+
+  // An entry is 0, a page's address with bit 2, or a MappedMemory with bit 3 (never with bit 2).
+  private static var tableBit: UInt64 { 4 }
+  private static var leafBit: UInt64 { 8 }
+  private static var entriesPerPage: Int { 512 }
+  /// The entries and the number of them in use. malloc rounds 4096 up to as much.
+  static var pageByteCount: Int { entriesPerPage * 8 + 8 }
+
+  typealias Page = UnsafeMutablePointer<UInt64>
+
+  init(aperture: IOVARange, pageSizes: PageSizes, budget: PageBudget, mappingCount: Int) {
+    let bits = 64 - aperture.last.rawValue.leadingZeroBitCount
+    // Three levels of nine bits above a 4 K page reach 39 bits, four 48, five 57, six all 64.
+    let levels = max(3, (bits - 12 + 8) / 9)
+    unsafe state = .allocate(capacity: 1)
+    unsafe state.initialize(
+      to: State(
+        rootShift: UInt64(12 + 9 * (levels - 1)), last: aperture.last.rawValue,
+        pageSizes: pageSizes, budget: budget, mappingCount: mappingCount))
+  }
+
+  func free() {
+    removeAllPages()
+    unsafe state.deallocate()
+  }
+
+  /// How many pages of entries there are.
+  var pageCount: Int { unsafe state.pointee.pageCount }
+  var mappingCount: Int {
+    get { unsafe state.pointee.mappingCount }
+    nonmutating set { unsafe state.pointee.mappingCount = newValue }
+  }
+  private var pageLimit: Int { unsafe state.pointee.budget.pages(forMappings: mappingCount) }
+
+  static func == (a: Self, b: Self) -> Bool { unsafe a.state == b.state }
+}
+
+/// How many pages of entries a table may hold.
+struct PageBudget: Hashable {
+  /// What a table may hold with no mapping at all.
+  var base = 64
+  /// Live mappings for each page more. Dense mappings of one page each need one page in 511; one
+  /// in 400 leaves room for gaps and costs at most ten bytes a mapping.
+  var mappingsPerPage = 400
+
+  func pages(forMappings count: Int) -> Int { base + count / mappingsPerPage }
+}
+
+// Look-up.
+extension RadixTable {
+  /// One leaf, seen from an address inside it.
+  struct Hit {
+    var memory: MappedMemory
+    /// The address's distance from the leaf's first.
+    var offset: UInt64
+    /// From the address to the end of the leaf.
+    var byteCount: UInt64
+  }
+
+  /// The leaf that translates the address, if the table holds it.
+  @inline(__always) func lookUp(_ iova: IOVA) -> Hit? {
+    let address = iova.rawValue
+    var entry = unsafe state.pointee.root
+    guard unsafe address <= state.pointee.last, entry != 0 else { return nil }
+    var shift = unsafe state.pointee.rootShift
+    while true {
+      entry = unsafe page(entry)[Int(truncatingIfNeeded: address &>> shift & 511)]
+      if entry & Self.tableBit == 0 { break }
+      shift &-= 9
+    }
+    guard entry != 0 else { return nil }
+    let offset = address & (1 &<< shift &- 1)
+    return Hit(
+      memory: MappedMemory(rawValue: entry & ~Self.leafBit), offset: offset,
+      byteCount: (1 &<< shift) &- offset)
+  }
+
+  /// Whether the address is one that the table can translate at all.
+  func reaches(_ iova: IOVA) -> Bool { unsafe iova.rawValue <= state.pointee.last }
+
+  @inline(__always) private func page(_ entry: UInt64) -> Page {
+    unsafe Page(bitPattern: UInt(entry & ~0xf)).unsafelyUnwrapped
+  }
+}
+
+// Entering.
+extension RadixTable {
+  enum Outcome {
+    case entered
+    /// A page over budget would be needed: nothing was entered.
+    case spilled
+    /// Another mapping stands there: nothing was entered.
+    case occupied
+  }
+
+  /// Enters as much of a mapping as the budget allows, in the largest leaves that fit.
+  ///
+  /// The range lies within the aperture and both its ends on page boundaries.
+  @inline(__always) func enter(_ range: IOVARange, _ memory: MappedMemory) -> Outcome {
+    var address = range.start.rawValue
+    while true {
+      let shift = leafShift(at: address, last: range.last.rawValue)
+      let outcome = enterLeaf(at: address, shift: shift, word(memory, at: address, in: range))
+      let last = address | (1 &<< shift &- 1)
+      guard outcome == .entered, last != range.last.rawValue else { return outcome }
+      address = last + 1
+    }
+  }
+
+  /// Enters the one leaf of a mapping that holds an address.
+  func promote(_ iova: IOVA, of range: IOVARange, _ memory: MappedMemory) {
+    // The same leaf that `enter` would have made: the largest aligned run inside the mapping.
+    for shift: UInt64 in [30, 21, 12] where isLeaf(shift) {
+      let first = iova.rawValue & ~(1 &<< shift &- 1)
+      guard first >= range.start.rawValue, first | (1 &<< shift &- 1) <= range.last.rawValue else {
+        continue
+      }
+      _ = enterLeaf(at: first, shift: shift, word(memory, at: first, in: range))
+      return
+    }
+  }
+
+  private func isLeaf(_ shift: UInt64) -> Bool {
+    unsafe shift == 12 || state.pointee.pageSizes.rawValue & (1 &<< shift) != 0
+  }
+
+  @inline(__always) private func leafShift(at address: UInt64, last: UInt64) -> UInt64 {
+    let left = last &- address
+    if left < (1 << 21) - 1 || address & ((1 << 21) - 1) != 0 { return 12 }
+    if left >= (1 << 30) - 1, address & ((1 << 30) - 1) == 0, isLeaf(30) { return 30 }
+    return isLeaf(21) ? 21 : 12
+  }
+
+  @inline(__always)
+  private func word(_ memory: MappedMemory, at address: UInt64, in range: IOVARange) -> UInt64 {
+    // Devices reach the pages whether or not the program's address for them still counts.
+    let word = memory.rawValue & ~Self.tableBit | Self.leafBit
+    return word &+ (address &- range.start.rawValue)
+  }
+
+  @inline(__always)
+  private func enterLeaf(at address: UInt64, shift leafShift: UInt64, _ leaf: UInt64) -> Outcome {
+    var shift = unsafe state.pointee.rootShift
+    // A table with a root has room for a leaf in it; one without needs the whole way down.
+    if unsafe state.pointee.root == 0 {
+      guard canAllocate(Int((shift - leafShift) / 9) + 1) else { return .spilled }
+      unsafe state.pointee.root = newPage()
+    }
+    var table = unsafe page(state.pointee.root)
+    while true {
+      let slot = unsafe table + Int(truncatingIfNeeded: address &>> shift & 511)
+      let entry = unsafe slot.pointee
+      if shift == leafShift {
+        guard entry == 0 else { return .occupied }
+        unsafe slot.pointee = leaf
+        unsafe table[Self.entriesPerPage] &+= 1
+        return .entered
+      }
+      if entry & Self.tableBit != 0 {
+        unsafe table = page(entry)
+      } else {
+        guard entry == 0 else { return .occupied }
+        guard canAllocate(Int((shift - leafShift) / 9)) else { return .spilled }
+        let new = newPage()
+        unsafe slot.pointee = new
+        unsafe table[Self.entriesPerPage] &+= 1
+        unsafe table = page(new)
+      }
+      shift &-= 9
+    }
+  }
+
+  /// Whether all the pages of a way down may be had: asked before the first, so that none is ever
+  /// left empty.
+  private func canAllocate(_ count: Int) -> Bool { pageCount + count <= pageLimit }
+
+  private func newPage() -> UInt64 {
+    let block = UnsafeMutableRawPointer.allocate(
+      byteCount: Self.pageByteCount, alignment: 16)
+    unsafe block.initializeMemory(as: UInt64.self, repeating: 0, count: Self.pageByteCount / 8)
+    unsafe state.pointee.pageCount += 1
+    return UInt64(UInt(bitPattern: block)) | Self.tableBit
+  }
+}
+
+// Clearing.
+extension RadixTable {
+  /// Removes every leaf that shares an address with the range, and every page left empty.
+  func clear(_ range: IOVARange) {
+    let root = unsafe state.pointee.root
+    guard root != 0, unsafe range.start.rawValue <= state.pointee.last else { return }
+    let last = unsafe min(range.last.rawValue, state.pointee.last)
+    unsafe clear(page(root), shift: state.pointee.rootShift, from: range.start.rawValue, to: last)
+    if unsafe page(root)[Self.entriesPerPage] == 0 {
+      freePage(root)
+      unsafe state.pointee.root = 0
+    }
+  }
+
+  private func clear(_ table: Page, shift: UInt64, from first: UInt64, to last: UInt64) {
+    var address = first
+    while true {
+      let slot = unsafe table + Int(truncatingIfNeeded: address &>> shift & 511)
+      let end = min(last, address | (1 &<< shift &- 1))
+      let entry = unsafe slot.pointee
+      var isLeft = false
+      if entry & Self.tableBit != 0 {
+        unsafe clear(page(entry), shift: shift &- 9, from: address, to: end)
+        isLeft = unsafe page(entry)[Self.entriesPerPage] != 0
+        if !isLeft { freePage(entry) }
+      }
+      if entry != 0, !isLeft {
+        unsafe slot.pointee = 0
+        unsafe table[Self.entriesPerPage] &-= 1
+      }
+      if end == last { return }
+      address = end + 1
+    }
+  }
+
+  /// Gives all pages back when they are far more than the budget, as after many removals here and
+  /// there. What is used again comes back by promotion.
+  func trim() {
+    if pageCount > 2 * pageLimit { removeAllPages() }
+  }
+
+  private func removeAllPages() {
+    let root = unsafe state.pointee.root
+    if root != 0 { removePages(under: root) }
+    unsafe state.pointee.root = 0
+  }
+
+  private func removePages(under entry: UInt64) {
+    for index in 0..<Self.entriesPerPage {
+      let below = unsafe page(entry)[index]
+      if below & Self.tableBit != 0 { removePages(under: below) }
+    }
+    freePage(entry)
+  }
+
+  private func freePage(_ entry: UInt64) {
+    unsafe page(entry).deallocate()
+    unsafe state.pointee.pageCount -= 1
+  }
+}

@@ -1,0 +1,167 @@
+public import AddressSpaces
+public import DMATypes
+
+/// An IOMMU in memory: spaces, tables that translate, groups that use them, faults.
+///
+/// The owner keeps each space's mappings in order, in a `RangeMap`, and hands it to every access of
+/// a device. The tables here are what makes an access fast; they hold no mapping that the owner's
+/// map lacks, and may lack any that it has, so their memory stays within a few bytes a mapping.
+/// For that to be true the owner unmaps here whatever it removes there, under one lock: this class
+/// is not safe to use from two threads at once, and neither are the device tables it hands out.
+public final class SoftwareIOMMU<Memory: DMAMemory>: ReplicatedBackend {
+  private var directory: TableDirectory
+  private let memory: Memory
+
+  /// How many accesses of devices faulted.
+  public private(set) var faultCount = 0
+  /// The last of them.
+  public private(set) var lastFault: DMAFault?
+
+  /// An IOMMU without groups over the memory that mappings name.
+  public convenience init(memory: Memory) { self.init(memory: memory, budget: PageBudget()) }
+
+  init(memory: Memory, budget: PageBudget) {
+    self.memory = memory
+    directory = TableDirectory(budget: budget)
+  }
+
+  /// Pages of 4 KiB that all tables together hold.
+  public var tablePageCount: Int { directory.tablePageCount }
+
+  /// The way from a claimed group's devices to their table; keep it rather than ask each time.
+  public func deviceTable(of group: GroupNumber) -> DeviceTable? { directory.devices(of: group) }
+
+  // MARK: Spaces and groups
+
+  /// Makes an empty space; `ENOSPC` after 2³² of them.
+  public func allocateSpace() throws(Errno) -> IOASID {
+    try directory.allocateSpace()
+  }
+  /// Removes a space; one that has tables stays.
+  public func destroy(space: IOASID) { directory.destroy(space: space) }
+
+  /// Takes a group: `EPERM` when it is not viable or taken, as `iommu_group_claim_dma_owner()`
+  /// makes of `EBUSY` when it reaches a container.
+  public func claim(_ group: GroupFacts) throws(Errno) { try directory.claim(group) }
+  /// Gives a group back, off its table if it has one.
+  public func release(_ group: GroupNumber) { directory.release(group) }
+
+  // MARK: Tables
+
+  /// Makes a table of the group's IOMMU, through which all that the space maps is reachable.
+  ///
+  /// `ENOENT` when there is no such space, `ENODEV` when the group is not claimed or has no IOMMU.
+  public func allocateTable(in space: IOASID, for group: GroupNumber) throws(Errno)
+    -> HardwareTableID
+  { try directory.allocateTable(in: space, for: group) }
+  /// Removes a table; one that devices use stays.
+  public func destroy(table: HardwareTableID) { directory.destroy(table: table) }
+
+  /// Puts a claimed group on a table.
+  ///
+  /// `EBUSY` when it has one (`__iommu_attach_group()`), `EINVAL` when the table was made for
+  /// another IOMMU driver, another coherency or more than the group's IOMMU can walk, `ENODEV` when
+  /// the group is not claimed or has no IOMMU, `ENOENT` when there is no such table.
+  public func attach(_ group: GroupNumber, to table: HardwareTableID) throws(Errno) {
+    try directory.attach(group, to: table)
+  }
+  /// Takes a group off its table: everything is blocked.
+  public func detach(_ group: GroupNumber) { directory.detach(group) }
+
+  // MARK: Mappings
+
+  /// Makes memory reachable in every table of the space, after asking for all of it when there is
+  /// a table at all (`vfio_pin_map_dma()`; without a domain type1 touches nothing).
+  ///
+  /// `ENOENT` when there is no such space, `EFAULT` when memory is missing or a table does not
+  /// reach that far, `EINVAL` when an end is not on a page boundary, `EEXIST` when something is
+  /// mapped there.
+  public func map(_ mapping: Mapping, in space: IOASID) throws(Errno) {
+    if try directory.checkMap(mapping, in: space) {
+      try memory.touch(
+        mapping.memory.address, byteCount: mapping.range.size, access: mapping.memory.access)
+    }
+    try directory.map(mapping, in: space)
+  }
+
+  /// Enters what another process mapped; its memory is not asked for.
+  public func adopt(_ mapping: Mapping, in space: IOASID) {
+    directory.adopt(mapping, in: space)
+  }
+
+  /// Makes a range unreachable through every table of the space; `ENOENT` when there is no such
+  /// space. That the range is one mapping is the owner's duty.
+  public func unmap(_ range: IOVARange, in space: IOASID) throws(Errno) {
+    try directory.unmap(range, in: space)
+  }
+}
+
+// Accesses of devices.
+extension SoftwareIOMMU {
+  /// Where an address leads for a group's devices, or nil when the access would fault; no fault is
+  /// counted.
+  public func translate(
+    _ iova: IOVA, access: DMAAccess, by group: GroupNumber, mappings: RangeMap<MappedMemory>
+  ) -> Translation? {
+    deviceTable(of: group)?.translate(iova, access: access, mappings: mappings)
+  }
+
+  /// A device of the group reads memory. A fault leaves the bytes before it read.
+  ///
+  /// `mappings` are those of the space that the group's table follows.
+  public func read(
+    _ bytes: UnsafeMutableRawBufferPointer, from iova: IOVA, by group: GroupNumber,
+    mappings: RangeMap<MappedMemory>
+  ) throws(DMAFault) {
+    let count = bytes.count
+    try access(iova, count, .read, by: group, mappings) { translation, range throws(Errno) in
+      // SAFETY: the range lies within the buffer.
+      let part = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[range])
+      unsafe try memory.read(part, from: translation.address, of: translation.owner)
+    }
+  }
+
+  /// A device of the group writes memory. A fault leaves the bytes before it written.
+  ///
+  /// `mappings` are those of the space that the group's table follows.
+  public func write(
+    _ bytes: UnsafeRawBufferPointer, to iova: IOVA, by group: GroupNumber,
+    mappings: RangeMap<MappedMemory>
+  ) throws(DMAFault) {
+    let count = bytes.count
+    try access(iova, count, .write, by: group, mappings) { translation, range throws(Errno) in
+      // SAFETY: the range lies within the buffer.
+      let part = unsafe UnsafeRawBufferPointer(rebasing: bytes[range])
+      unsafe try memory.write(part, to: translation.address, of: translation.owner)
+    }
+  }
+
+  /// Splits an access at the ends of what is contiguous, and counts the fault that ends it.
+  private func access(
+    _ iova: IOVA, _ count: Int, _ access: DMAAccess, by group: GroupNumber,
+    _ mappings: RangeMap<MappedMemory>,
+    _ body: (Translation, Range<Int>) throws(Errno) -> Void
+  ) throws(DMAFault) {
+    let devices = deviceTable(of: group)
+    var done = 0
+    while done < count {
+      // An access that runs past 2⁶⁴ goes on at 0, as the bus's adder does.
+      let here = IOVA(iova.rawValue &+ UInt64(done))
+      do throws(DMAFault) {
+        guard let devices else { throw DMAFault(reason: .blocked, iova: here, access: access) }
+        let translation = try devices.resolve(here, access: access, mappings: mappings)
+        let end = done + Int(min(UInt64(count - done), translation.byteCount))
+        do {
+          try body(translation, done..<end)
+        } catch {
+          throw DMAFault(reason: .memory, iova: here, access: access)
+        }
+        done = end
+      } catch {
+        faultCount += 1
+        lastFault = error
+        throw error
+      }
+    }
+  }
+}

@@ -1,0 +1,216 @@
+internal import AddressSpaces
+internal import DMATypes
+
+/// Spaces, groups and tables of one software IOMMU, and who uses which: all of it but the memory.
+///
+/// A value, so that one call checks exclusive access once; looked through in order, because a
+/// container has a handful of each.
+struct TableDirectory: ~Copyable {
+  private struct Space {
+    var isLive = true
+    var tables: [HardwareTable] = []
+    var mappingCount = 0
+  }
+  private struct HardwareTable {
+    let id: HardwareTableID
+    let facts: IOMMUFacts
+    let radix: RadixTable
+    var groupCount = 0
+  }
+  private struct Claim {
+    let group: GroupNumber
+    let iommu: IOMMUFacts?
+    let devices: DeviceTable
+    var table: HardwareTableID?
+  }
+
+  // Numbers are never used twice, so that a stale one names nothing. Space n is at n − 1.
+  private var spaces: [Space] = []
+  private var claims: [Claim] = []
+  private var tableCount: UInt32 = 0
+  private let budget: PageBudget
+
+  init(budget: PageBudget) { self.budget = budget }
+
+  deinit {
+    for claim in claims { claim.devices.table = nil }
+    for space in spaces { for table in space.tables { table.radix.free() } }
+  }
+
+  @inline(__always) private func index(_ space: IOASID) throws(Errno) -> Int {
+    let index = Int(space.rawValue) - 1
+    guard index >= 0, index < spaces.count, spaces[index].isLive else { throw .notFound }
+    return index
+  }
+
+  @inline(__always) private func claimIndex(_ group: GroupNumber) -> Int? {
+    for index in claims.indices where claims[index].group == group { return index }
+    return nil
+  }
+
+  private func place(of id: HardwareTableID) -> (space: Int, table: Int)? {
+    for space in spaces.indices {
+      for table in spaces[space].tables.indices where spaces[space].tables[table].id == id {
+        return (space, table)
+      }
+    }
+    return nil
+  }
+
+  /// Table pages held, over all tables.
+  var tablePageCount: Int {
+    spaces.reduce(0) { $0 + $1.tables.reduce(0) { $0 + $1.radix.pageCount } }
+  }
+}
+
+// Spaces and groups.
+extension TableDirectory {
+  mutating func allocateSpace() throws(Errno) -> IOASID {
+    guard let number = UInt32(exactly: spaces.count + 1) else { throw .noSpace }
+    spaces.append(Space())
+    return IOASID(rawValue: number)
+  }
+
+  mutating func destroy(space: IOASID) {
+    guard let index = try? index(space), spaces[index].tables.isEmpty else { return }
+    spaces[index].isLive = false
+  }
+
+  mutating func claim(_ group: GroupFacts) throws(Errno) {
+    guard group.isViable, claimIndex(group.number) == nil else { throw .notPermitted }
+    claims.append(Claim(group: group.number, iommu: group.iommu, devices: DeviceTable()))
+  }
+
+  mutating func release(_ group: GroupNumber) {
+    detach(group)
+    if let index = claimIndex(group) { claims.remove(at: index) }
+  }
+
+  func devices(of group: GroupNumber) -> DeviceTable? {
+    claimIndex(group).map { claims[$0].devices }
+  }
+}
+
+// Tables.
+extension TableDirectory {
+  mutating func allocateTable(in space: IOASID, for group: GroupNumber) throws(Errno)
+    -> HardwareTableID
+  {
+    let index = try index(space)
+    guard let claim = claimIndex(group), let facts = claims[claim].iommu else { throw .noDevice }
+    guard tableCount < .max else { throw .noSpace }
+    tableCount += 1
+    let id = HardwareTableID(rawValue: tableCount)
+    // Mappings that the space has already come in by promotion, as devices use them.
+    let radix = RadixTable(
+      aperture: facts.aperture, pageSizes: facts.pageSizes, budget: budget,
+      mappingCount: spaces[index].mappingCount)
+    spaces[index].tables.append(HardwareTable(id: id, facts: facts, radix: radix))
+    return id
+  }
+
+  mutating func destroy(table id: HardwareTableID) {
+    guard let at = place(of: id), spaces[at.space].tables[at.table].groupCount == 0 else { return }
+    spaces[at.space].tables.remove(at: at.table).radix.free()
+  }
+
+  mutating func attach(_ group: GroupNumber, to id: HardwareTableID) throws(Errno) {
+    guard let claim = claimIndex(group), let facts = claims[claim].iommu else { throw .noDevice }
+    guard let at = place(of: id) else { throw .notFound }
+    guard claims[claim].table == nil else { throw .busy }
+    guard facts.canUse(spaces[at.space].tables[at.table].facts) else { throw .invalidArgument }
+    spaces[at.space].tables[at.table].groupCount += 1
+    claims[claim].table = id
+    claims[claim].devices.table = spaces[at.space].tables[at.table].radix
+  }
+
+  mutating func detach(_ group: GroupNumber) {
+    guard let claim = claimIndex(group), let id = claims[claim].table else { return }
+    claims[claim].devices.table = nil
+    claims[claim].table = nil
+    guard let at = place(of: id) else { return }
+    spaces[at.space].tables[at.table].groupCount -= 1
+  }
+}
+
+extension IOMMUFacts {
+  /// Whether devices behind this IOMMU can walk a table made for another.
+  fileprivate func canUse(_ table: IOMMUFacts) -> Bool {
+    driver == table.driver && enforcesCoherency == table.enforcesCoherency
+      && aperture.contains(table.aperture) && table.pageSizes.rawValue & ~pageSizes.rawValue == 0
+  }
+
+  fileprivate func canHold(_ range: IOVARange) -> Bool {
+    aperture.contains(range) && range.isPageAligned
+  }
+}
+
+// Mappings.
+extension TableDirectory {
+  /// Refuses what no table of the space could hold; true when devices will reach the memory, so
+  /// that it must be there.
+  func checkMap(_ mapping: Mapping, in space: IOASID) throws(Errno) -> Bool {
+    let index = try index(space)
+    for table in spaces[index].tables.indices {
+      // VT-d answers EFAULT beyond its tables; `iommu_map()` answers EINVAL for odd ends.
+      let aperture = spaces[index].tables[table].facts.aperture
+      guard aperture.contains(mapping.range) else { throw .badAddress }
+      guard mapping.range.isPageAligned else { throw .invalidArgument }
+      // No process has 2⁶⁴ bytes, and their count cannot be written down.
+      guard mapping.range.size != 0 else { throw .badAddress }
+    }
+    return !spaces[index].tables.isEmpty
+  }
+
+  mutating func map(_ mapping: Mapping, in space: IOASID) throws(Errno) {
+    let index = try index(space)
+    countMappings(spaces[index].mappingCount + 1, at: index)
+    guard enter(mapping, at: index) else {
+      clear(mapping.range, at: index)
+      countMappings(spaces[index].mappingCount - 1, at: index)
+      throw .exists
+    }
+  }
+
+  /// Follows another process: what stands in the way is a past that its own record has removed.
+  mutating func adopt(_ mapping: Mapping, in space: IOASID) {
+    guard let index = try? index(space) else { return }
+    countMappings(spaces[index].mappingCount + 1, at: index)
+    clear(mapping.range, at: index)
+    _ = enter(mapping, at: index)
+  }
+
+  mutating func unmap(_ range: IOVARange, in space: IOASID) throws(Errno) {
+    let index = try index(space)
+    clear(range, at: index)
+    countMappings(max(0, spaces[index].mappingCount - 1), at: index)
+    for table in spaces[index].tables.indices { spaces[index].tables[table].radix.trim() }
+  }
+
+  /// False when another mapping stands there; then some tables may hold part of this one.
+  private func enter(_ mapping: Mapping, at index: Int) -> Bool {
+    for table in spaces[index].tables.indices
+    where spaces[index].tables[table].facts.canHold(mapping.range) {
+      let outcome = spaces[index].tables[table].radix.enter(mapping.range, mapping.memory)
+      if outcome == .occupied { return false }
+    }
+    return true
+  }
+
+  private func clear(_ range: IOVARange, at index: Int) {
+    for table in spaces[index].tables.indices { spaces[index].tables[table].radix.clear(range) }
+  }
+
+  private mutating func countMappings(_ count: Int, at index: Int) {
+    spaces[index].mappingCount = count
+    for table in spaces[index].tables.indices {
+      spaces[index].tables[table].radix.mappingCount = count
+    }
+  }
+}
+
+extension IOVARange {
+  fileprivate var isPageAligned: Bool {
+    (start.rawValue | last.rawValue &+ 1) & (PageSizes.processorPageBytes - 1) == 0
+  }
+}

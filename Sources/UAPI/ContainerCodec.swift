@@ -1,0 +1,178 @@
+public import DMATypes
+public import LegacyVFIO
+
+/// A container call read from the program, with what its answer needs of the structure.
+public struct ContainerCall: Hashable, Sendable {
+  /// What is asked.
+  public var request: ContainerRequest
+  /// `argsz` as it was read, once.
+  public var argsz: UInt32 = 0
+  /// `flags` as they were read.
+  public var flags: UInt32 = 0
+}
+
+/// Container calls: numbers and structures ⇄ requests and replies.
+///
+/// The checks here are those that type1 makes while it reads, in its order; all others belong to
+/// the server.
+public enum ContainerCodec {
+  /// Which call an ioctl number is.
+  public static func command(of number: UInt32) -> ContainerCommand {
+    switch number {
+    case 0x3b64: .getAPIVersion
+    case 0x3b65: .checkExtension
+    case 0x3b66: .setIOMMU
+    case 0x3b70: .getInfo
+    case 0x3b71: .map
+    case 0x3b72: .unmap
+    case 0x3b75: .dirtyPages
+    default: .unknown
+    }
+  }
+
+  /// Answers one ioctl on a container: the result, or a negative errno.
+  ///
+  /// Refusals that need no structure come first, then those of reading it, then the server's; the
+  /// answer is written last, so that a structure that cannot be written is `EFAULT` after the
+  /// effect.
+  @inlinable public static func serve(
+    _ number: UInt32, _ argument: UInt64, by server: inout some ContainerServer
+  ) -> Int {
+    do throws(Errno) {
+      let command = command(of: number)
+      try server.admit(command)
+      let call = try decode(command, UserAddress(argument))
+      return try encode(try server.perform(call.request), to: call, UserAddress(argument))
+    } catch {
+      return -Int(error.rawValue)
+    }
+  }
+
+  /// Reads a call; `argument` is a number or points at the structure, as the call has it.
+  ///
+  /// `ENOTTY` for an unknown call: the server should have refused it before.
+  public static func decode(
+    _ command: ContainerCommand, _ argument: UserAddress
+  ) throws(Errno) -> ContainerCall {
+    switch command {
+    case .getAPIVersion: ContainerCall(request: .getAPIVersion)
+    case .checkExtension: ContainerCall(request: .checkExtension(argument.rawValue))
+    case .setIOMMU: ContainerCall(request: .setIOMMU(argument.rawValue))
+    case .getInfo: try decodeInfo(argument)
+    case .map: try decodeMap(argument)
+    case .unmap: try decodeUnmap(argument)
+    case .dirtyPages: try decodeDirty(argument)
+    case .unknown: throw .notTypewriter
+    }
+  }
+
+  /// Writes an answer where the call has one; the ioctl's result.
+  public static func encode(
+    _ reply: ContainerReply, to call: ContainerCall, _ argument: UserAddress
+  ) throws(Errno) -> Int {
+    switch reply {
+    case .value(let value): return value
+    case .info(let info):
+      try encode(info, argsz: call.argsz, argument)
+    case .unmapped(let byteCount):
+      guard case .unmap(let request) = call.request else { return 0 }
+      var layout = UnmapLayout()
+      layout.argsz = call.argsz
+      layout.flags = call.flags
+      layout.iova = request.iova.rawValue
+      layout.size = byteCount
+      try CallerMemory.store(layout, to: argument)
+    }
+    return 0
+  }
+
+  /// The bytes of GET_INFO that are read, and the least `argsz`: up to `cap_offset`.
+  static let infoMinimumBytes = 16
+
+  private static func decodeInfo(_ argument: UserAddress) throws(Errno) -> ContainerCall {
+    // Two words are read that nobody looks at: a structure that ends early is EFAULT.
+    var head: (argsz: UInt32, flags: UInt32, pageSizes: UInt64) = (0, 0, 0)
+    try CallerMemory.load(from: argument, into: &head)
+    guard head.argsz >= infoMinimumBytes else { throw .invalidArgument }
+    return ContainerCall(request: .getInfo, argsz: head.argsz, flags: head.flags)
+  }
+
+  private static func decodeMap(_ argument: UserAddress) throws(Errno) -> ContainerCall {
+    var layout = MapLayout()
+    try CallerMemory.load(from: argument, into: &layout)
+    guard layout.argsz >= MemoryLayout<MapLayout>.size, layout.flags & ~7 == 0 else {
+      throw .invalidArgument
+    }
+    let request = MapRequest(
+      access: DMAAccess(rawValue: UInt8(truncatingIfNeeded: layout.flags & 3)),
+      replacesAddress: layout.flags & 4 != 0, address: UserAddress(layout.vaddr),
+      iova: IOVA(layout.iova), size: layout.size)
+    return ContainerCall(request: .map(request), argsz: layout.argsz, flags: layout.flags)
+  }
+
+  private static func decodeUnmap(_ argument: UserAddress) throws(Errno) -> ContainerCall {
+    var layout = UnmapLayout()
+    try CallerMemory.load(from: argument, into: &layout)
+    let headBytes = MemoryLayout<UnmapLayout>.size
+    guard layout.argsz >= headBytes, layout.flags & ~7 == 0 else { throw .invalidArgument }
+    var bitmap: BitmapArgument?
+    if layout.flags & 1 != 0 {
+      guard layout.flags & 6 == 0,
+        layout.argsz >= headBytes + MemoryLayout<BitmapLayout>.size
+      else { throw .invalidArgument }
+      var bits = BitmapLayout()
+      try CallerMemory.load(from: argument.advanced(by: UInt64(headBytes)), into: &bits)
+      bitmap = try check(bits, covering: layout.size)
+    }
+    let request = UnmapRequest(
+      all: layout.flags & 2 != 0, invalidatesAddress: layout.flags & 4 != 0, bitmap: bitmap,
+      iova: IOVA(layout.iova), size: layout.size)
+    return ContainerCall(request: .unmap(request), argsz: layout.argsz, flags: layout.flags)
+  }
+
+  private static func decodeDirty(_ argument: UserAddress) throws(Errno) -> ContainerCall {
+    var layout = DirtyLayout()
+    try CallerMemory.load(from: argument, into: &layout)
+    let headBytes = MemoryLayout<DirtyLayout>.size
+    guard layout.argsz >= headBytes else { throw .invalidArgument }
+    let request: DirtyPagesRequest
+    switch layout.flags {
+    case 1: request = .start
+    case 2: request = .stop
+    case 4:
+      guard layout.argsz >= headBytes + MemoryLayout<DirtyGetLayout>.size else {
+        throw .invalidArgument
+      }
+      var get = DirtyGetLayout()
+      try CallerMemory.load(from: argument.advanced(by: UInt64(headBytes)), into: &get)
+      request = .getBitmap(
+        iova: IOVA(get.iova), size: get.size, bitmap: try check(get.bitmap, covering: get.size))
+    // Unknown bits, none and several are refused alike.
+    default: throw .invalidArgument
+    }
+    return ContainerCall(
+      request: .dirtyPages(request), argsz: layout.argsz, flags: layout.flags)
+  }
+
+  /// Checks a bitmap as its pointer and size alone allow: `access_ok()`, `verify_bitmap_size()`.
+  ///
+  /// A `pgsize` of 0 is undefined in the kernel; here it is refused.
+  private static func check(
+    _ bitmap: BitmapLayout, covering byteCount: UInt64
+  ) throws(Errno) -> BitmapArgument {
+    let (end, wraps) = bitmap.data.addingReportingOverflow(bitmap.size)
+    guard !wraps, end <= userAddressMaximum, bitmap.pgsize != 0 else { throw .invalidArgument }
+    let pages = byteCount >> UInt64(bitmap.pgsize.trailingZeroBitCount)
+    let words = pages / 64 + (pages % 64 == 0 ? 0 : 1)
+    guard pages != 0, bitmap.size >= words * 8, bitmap.size <= bitmapMaximumBytes else {
+      throw .invalidArgument
+    }
+    return BitmapArgument(
+      pageBytes: bitmap.pgsize, size: bitmap.size, data: UserAddress(bitmap.data))
+  }
+
+  /// The end of a program's addresses with four levels of page tables.
+  private static let userAddressMaximum: UInt64 = 1 << 47 - 4096
+  /// The largest bitmap that type1 fills: 2³¹−1 pages, rounded up.
+  static let bitmapMaximumBytes: UInt64 = 0x1000_0000
+}

@@ -1,0 +1,24 @@
+/// What the tool says about itself.
+enum Help {
+  static let version = "0.1.0"
+
+  static let text = """
+    Runs programs written for legacy VFIO, unmodified, on I/O address spaces.
+
+    ioasid run [--backend software|iommufd|auto] [--platform FILE] [--trace FILE] [--verbose]
+               -- PROGRAM [ARGUMENT…]
+        Becomes PROGRAM, in a view of the machine that has the platform's devices.
+        --backend   what translates: software is the embedded IOMMU, and the default
+        --platform  the machine to show, as JSON; without it the built-in one
+        --trace     appends the conversation to FILE, one line a call
+        --verbose   tells on stderr what devices do wrong
+    ioasid platform [FILE]
+        Prints the built-in platform, or the one in FILE after checking it, as JSON.
+    ioasid --help, ioasid --version
+
+    Exit status of run: the program's own; 127 when it is not found and 126 when it cannot be
+    executed; 1 when the view cannot be built or the platform is refused; 2 when the command line
+    makes no sense.
+
+    """
+}

@@ -1,0 +1,107 @@
+import CLinux
+import DMATypes
+import Glibc
+import MachineFile
+import PlatformView
+import SimulatedPlatform
+
+/// Builds a run: the namespace, the view in it and the files that its processes share.
+struct Launch {
+  let platform: Platform
+  /// The open trace file, if there is to be one.
+  let trace: Int32?
+  let isVerbose: Bool
+
+  func build() throws(Refusal) {
+    let namespace = try MountNamespace()
+    let view = PlatformView(
+      of: platform, isUnprivileged: namespace.isUnprivileged, processors: processors)
+    let mask = umask(0)
+    defer { umask(mask) }
+    do throws(System.Failure) {
+      try namespace.makeDirectories(MountNamespace.scaffold + "/view")
+      for entry in view.entries { try make(entry, in: namespace) }
+      try makeSharedFiles(view, in: namespace)
+    } catch { throw Refusal("cannot make the view: \(error.text)") }
+    try namespace.present(view.roots + [RunPaths.run])
+    try namespace.finish()
+  }
+
+  /// The processors that are on, as sysfs lists them.
+  private var processors: String {
+    guard let text = try? System.readFile("/sys/devices/system/cpu/online") else { return "0" }
+    return String(decoding: text.prefix { $0 != UInt8(ascii: "\n") }, as: UTF8.self)
+  }
+
+  private func make(
+    _ entry: ViewEntry, in namespace: MountNamespace
+  ) throws(System.Failure) {
+    let path = namespace.staged(entry.path)
+    switch entry.content {
+    case .directory:
+      try System.makeDirectory(path, mode: entry.mode)
+    case .file(let bytes, let size):
+      try System.writeFile(path, bytes, mode: entry.mode, size: size)
+    case .link(let target):
+      try System.check(unsafe symlink(target, path))
+    case .node(let major, let minor):
+      // A user namespace may make no device node but 0, 0. Neither can be opened on this tmpfs.
+      let number = namespace.isUnprivileged ? 0 : dev_t(major) << 8 | dev_t(minor)
+      try System.check(unsafe mknod(path, S_IFCHR | entry.mode, number))
+    }
+  }
+
+  /// The machine file, the directories that open files live in, and the trace.
+  private func makeSharedFiles(
+    _ view: PlatformView, in namespace: MountNamespace
+  ) throws(System.Failure) {
+    var nodes: [MachineImage.Node] = []
+    func note(
+      _ path: String, _ role: MachineImage.Role, _ index: Int, _ major: UInt32, _ minor: UInt32
+    ) {
+      guard let status = System.status(namespace.staged(path)) else { return }
+      nodes.append(
+        .init(
+          inode: UInt64(status.st_ino), role: role, index: UInt32(index), major: major,
+          minor: minor))
+    }
+    for directory in [RunPaths.run, RunPaths.groups, RunPaths.devices] {
+      try namespace.makeDirectories(namespace.staged(directory))
+    }
+    try System.makeDirectory(namespace.staged(RunPaths.containers), mode: 0o1777)
+    let container = PlatformView.containerNumber
+    note("\(RunPaths.nodes)/vfio", .containerNode, 0, container.major, container.minor)
+    for (index, group) in view.groups.enumerated() {
+      let file = "\(RunPaths.groups)/\(group.rawValue)"
+      try System.writeFile(namespace.staged(file), [], mode: 0o666)
+      let (major, minor) = (PlatformView.groupMajor, UInt32(index))
+      note("\(RunPaths.nodes)/\(group.rawValue)", .groupNode, index, major, minor)
+      note(file, .groupFile, index, major, minor)
+    }
+    for (index, function) in platform.functions.enumerated() where function.driver == .vfio {
+      let file = "\(RunPaths.devices)/\(function.address.name)"
+      try System.writeFile(namespace.staged(file), [], mode: 0o666)
+      note(file, .deviceFile, index, 0, 0)
+    }
+    if let trace {
+      let file = namespace.staged(RunPaths.trace)
+      try System.writeFile(file, [], mode: 0o666)
+      try System.mount("/proc/self/fd/\(trace)", on: file, flags: UInt(MS_BIND))
+    }
+    var options: MachineImage.Options = trace == nil ? [] : .trace
+    if isVerbose { options.insert(.verbose) }
+    let image = MachineImage(
+      options: options, nodes: nodes, platform: platform.encoded, groupCount: view.groups.count)
+    try writeMachine(image, to: namespace.staged(RunPaths.machine))
+  }
+
+  private func writeMachine(_ image: MachineImage, to path: String) throws(System.Failure) {
+    try System.writeFile(
+      path, image.bytes(), mode: 0o666, size: image.sharedOffset + image.sharedBytes)
+    let descriptor = try System.check(unsafe open(path, O_RDWR | O_CLOEXEC))
+    defer { close(descriptor) }
+    let failure = clinux_make_robust_lock(
+      descriptor, Int64(image.sharedOffset + SharedRegion.lock))
+    guard failure == 0 else { throw System.Failure(number: failure) }
+  }
+}

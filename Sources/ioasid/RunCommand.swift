@@ -1,0 +1,86 @@
+import Glibc
+import SimulatedPlatform
+
+/// `ioasid run`: builds the view and becomes the program.
+enum RunCommand {
+  struct Arguments: Equatable {
+    var platform: String?
+    var trace: String?
+    var isVerbose = false
+    var program: [String] = []
+  }
+
+  static func run(_ words: [String]) throws(Refusal) {
+    let arguments = try parse(words)
+    let platform = try arguments.platform.map(PlatformCommand.load) ?? .builtIn
+    let program = try Program(arguments.program)
+    let preload = try Program.preload()
+    let launch = Launch(
+      platform: platform, trace: try arguments.trace.map(openTrace),
+      isVerbose: arguments.isVerbose)
+    try launch.build()
+    try program.become(preloading: preload)
+  }
+
+  static func parse(_ words: [String]) throws(Refusal) -> Arguments {
+    var arguments = Arguments()
+    var rest = words[...]
+    while let word = rest.popFirst() {
+      let (name, joined) = split(word)
+      func value() throws(Refusal) -> String {
+        guard let value = joined ?? rest.popFirst() else {
+          throw Refusal("\(name) needs a value", status: Refusal.usage)
+        }
+        return value
+      }
+      switch name {
+      case "--backend": try check(backend: value())
+      case "--platform": arguments.platform = try value()
+      case "--trace": arguments.trace = try value()
+      case "--verbose" where joined == nil: arguments.isVerbose = true
+      case "--":
+        arguments.program = Array(rest)
+        rest = []
+      default:
+        guard !word.hasPrefix("-") else {
+          throw Refusal("run has no option '\(word)': see ioasid --help", status: Refusal.usage)
+        }
+        throw Refusal("write -- before the program '\(word)'", status: Refusal.usage)
+      }
+    }
+    guard !arguments.program.isEmpty else {
+      throw Refusal("run needs a program: ioasid run -- PROGRAM", status: Refusal.usage)
+    }
+    return arguments
+  }
+
+  /// `--name=value` in its two parts.
+  private static func split(_ word: String) -> (name: String, value: String?) {
+    guard word.hasPrefix("--"), let equals = word.firstIndex(of: "=") else { return (word, nil) }
+    return (String(word[..<equals]), String(word[word.index(after: equals)...]))
+  }
+
+  private static func check(backend: String) throws(Refusal) {
+    switch backend {
+    case "software": return
+    case "iommufd", "auto":
+      throw Refusal("--backend \(backend) arrives later: use --backend software")
+    default:
+      throw Refusal(
+        "no backend '\(backend)': choose software, iommufd or auto", status: Refusal.usage)
+    }
+  }
+
+  /// Opens the trace before the namespace changes, so that it is the file the caller means.
+  private static func openTrace(_ path: String) throws(Refusal) -> Int32 {
+    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
+    guard descriptor >= 0 else {
+      throw Refusal("cannot write the trace \(path): \(System.Failure(number: errno).text)")
+    }
+    var status = stat()
+    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
+      throw Refusal("cannot write the trace \(path): it is no regular file")
+    }
+    return descriptor
+  }
+}

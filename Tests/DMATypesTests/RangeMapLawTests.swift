@@ -1,0 +1,127 @@
+import Testing
+
+@testable import DMATypes
+
+/// What RangeMap must equal: a sorted array searched from its beginning.
+private struct Model {
+  var elements: [RangeMap<UInt64>.Element] = []
+
+  func firstOverlapping(_ range: IOVARange) -> RangeMap<UInt64>.Element? {
+    elements.first { $0.range.overlaps(range) }
+  }
+  func containing(_ address: IOVA) -> RangeMap<UInt64>.Element? {
+    elements.first { $0.range.contains(address) }
+  }
+  func firstStarting(atOrAfter address: IOVA) -> RangeMap<UInt64>.Element? {
+    elements.first { $0.range.start >= address }
+  }
+  func lastStarting(before address: IOVA) -> RangeMap<UInt64>.Element? {
+    elements.last { $0.range.start < address }
+  }
+  mutating func insert(_ range: IOVARange, _ value: UInt64) {
+    let index = elements.firstIndex { $0.range.start > range.start } ?? elements.count
+    elements.insert(.init(range: range, value: value), at: index)
+  }
+  mutating func remove(startingAt start: IOVA) -> RangeMap<UInt64>.Element? {
+    guard let index = elements.firstIndex(where: { $0.range.start == start }) else { return nil }
+    return elements.remove(at: index)
+  }
+  mutating func update(startingAt start: IOVA, _ value: UInt64) -> Bool {
+    guard let index = elements.firstIndex(where: { $0.range.start == start }) else { return false }
+    elements[index].value = value
+    return true
+  }
+}
+
+/// How a script draws its addresses.
+enum Terrain: CaseIterable {
+  /// Ranges of a few bytes in a space of a few thousand: collisions everywhere.
+  case crowded
+  /// The whole 64-bit space.
+  case vast
+  /// The last few thousand bytes below 2⁶⁴.
+  case top
+
+  func address(_ random: inout SplitMix64) -> UInt64 {
+    switch self {
+    case .crowded: random.next() % 6_000
+    case .vast: random.next()
+    case .top: .max - random.next() % 6_000
+    }
+  }
+
+  func range(_ random: inout SplitMix64) -> IOVARange {
+    let start = address(&random)
+    let room = UInt64.max - start
+    let longest: UInt64 = self == .vast ? .max >> UInt64.random(in: 6...60, using: &random) : 6
+    return IOVARange(
+      start: IOVA(start), last: IOVA(start + min(room, random.next() % longest)))
+  }
+}
+
+@Suite("RangeMap laws")
+struct RangeMapLawTests {
+  @Test(arguments: Terrain.allCases, [1, 2, 3] as [UInt64])
+  func everyAnswerIsTheSortedArrays(_ terrain: Terrain, _ seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    var map = RangeMap<UInt64>()
+    var model = Model()
+    let replay: Comment = "terrain \(terrain) seed \(seed)"
+    for step in 0..<6_000 {
+      // The map grows for a while, then shrinks, so that nodes split and join.
+      let isGrowing = step / 1_500 % 2 == 0
+      let probe = terrain.range(&random)
+      let isFree = map.firstOverlapping(probe) == nil
+      #expect((model.firstOverlapping(probe) == nil) == isFree, replay)
+      if isFree, isGrowing || step % 4 == 0 {
+        map.insert(probe, UInt64(step))
+        model.insert(probe, UInt64(step))
+      } else if !isGrowing, let victim = model.elements.randomElement(using: &random) {
+        #expect(map.remove(startingAt: victim.range.start) == victim, replay)
+        _ = model.remove(startingAt: victim.range.start)
+      } else if step % 3 == 0 {
+        let start = model.elements.randomElement(using: &random)?.range.start ?? probe.start
+        let found = map.update(startingAt: start, UInt64(step))
+        #expect(model.update(startingAt: start, UInt64(step)) == found, replay)
+      }
+      agree(map, model, at: terrain.range(&random), replay)
+      if step % 250 == 0 { #expect(map.tree.isConsistent(), replay) }
+    }
+    #expect(Array(map) == model.elements, replay)
+  }
+
+  private func agree(
+    _ map: RangeMap<UInt64>, _ model: Model, at probe: IOVARange, _ replay: Comment
+  ) {
+    #expect(map.count == model.elements.count, replay)
+    #expect(map.firstOverlapping(probe) == model.firstOverlapping(probe), replay)
+    #expect(map.containing(probe.start) == model.containing(probe.start), replay)
+    #expect(
+      map.firstStarting(atOrAfter: probe.start) == model.firstStarting(atOrAfter: probe.start),
+      replay)
+    #expect(map.lastStarting(before: probe.last) == model.lastStarting(before: probe.last), replay)
+  }
+
+  @Test(arguments: [4, 5] as [UInt64])
+  func deepTreesKeepTheirShape(_ seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    var map = RangeMap<UInt64>()
+    var live: [UInt64] = []
+    for round in 0..<6 {
+      for _ in 0..<30_000 {
+        let start = random.next() & ~0xfff
+        let page = IOVARange(start: IOVA(start), last: IOVA(start | 0xfff))
+        guard map.firstOverlapping(page) == nil else { continue }
+        map.insert(page, start)
+        live.append(start)
+      }
+      live.shuffle(using: &random)
+      for _ in 0..<(live.count * round / 6) {
+        let start = live.removeLast()
+        #expect(map.remove(startingAt: IOVA(start))?.value == start, "seed \(seed)")
+      }
+      #expect(map.tree.isConsistent(), "seed \(seed) round \(round)")
+      #expect(map.map(\.value) == live.sorted(), "seed \(seed) round \(round)")
+    }
+  }
+}
