@@ -107,7 +107,8 @@ extension RadixTable {
   func reaches(_ iova: IOVA) -> Bool { unsafe iova.rawValue <= state.pointee.last }
 
   @inline(__always) private func page(_ entry: UInt64) -> Page {
-    unsafe Page(bitPattern: UInt(entry & ~0xf)).unsafelyUnwrapped
+    // Subtracted, not masked: that costs nothing, being part of the load's own address.
+    unsafe Page(bitPattern: UInt(entry &- Self.tableBit)).unsafelyUnwrapped
   }
 }
 
