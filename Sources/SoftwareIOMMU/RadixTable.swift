@@ -25,6 +25,16 @@ internal import DMATypes
     var pageCount = 0
     var mappingCount: Int
   }
+  /// A page that walks of one gigabyte may begin at, as IOMMUs keep some in their walk caches.
+  struct Middle {
+    /// The number of the gigabyte; none has 2⁶⁴−1.
+    var gigabyte: UInt64
+    /// The entry that holds the page of 2 M entries.
+    var page: UInt64
+  }
+  static var middleCount: UInt64 { 8 }
+
+  // The middles follow it in the same block.
   private let state: UnsafeMutablePointer<State>
 
   // An entry is 0, a page's address with bit 2, or a MappedMemory with bit 3 (never with bit 2).
@@ -40,11 +50,15 @@ internal import DMATypes
     let bits = 64 - aperture.last.rawValue.leadingZeroBitCount
     // Three levels of nine bits above a 4 K page reach 39 bits, four 48, five 57, six all 64.
     let levels = max(3, (bits - 12 + 8) / 9)
-    unsafe state = .allocate(capacity: 1)
+    let block = UnsafeMutableRawPointer.allocate(
+      byteCount: MemoryLayout<State>.stride
+        + Int(Self.middleCount) * MemoryLayout<Middle>.stride, alignment: 16)
+    unsafe state = block.bindMemory(to: State.self, capacity: 1)
     unsafe state.initialize(
       to: State(
         rootShift: UInt64(12 + 9 * (levels - 1)), last: aperture.last.rawValue,
         pageSizes: pageSizes, budget: budget, mappingCount: mappingCount))
+    forgetMiddles()
   }
 
   func free() {
@@ -88,26 +102,57 @@ extension RadixTable {
   /// The leaf that translates the address, if the table holds it.
   @inline(__always) func lookUp(_ iova: IOVA) -> Hit? {
     let address = iova.rawValue
-    var entry = unsafe state.pointee.root
-    guard unsafe address <= state.pointee.last, entry != 0 else { return nil }
-    var shift = unsafe state.pointee.rootShift
-    while true {
+    var shift: UInt64 = 21
+    var entry = unsafe middle(address).pointee.page
+    if unsafe middle(address).pointee.gigabyte != address &>> 30 {
+      (entry, shift) = descend(address)
+    }
+    while entry & Self.tableBit != 0 {
       entry = unsafe page(entry)[Int(truncatingIfNeeded: address &>> shift & 511)]
-      if entry & Self.tableBit == 0 { break }
       shift &-= 9
     }
     guard entry != 0 else { return nil }
+    shift &+= 9
     let offset = address & (1 &<< shift &- 1)
     return Hit(
       memory: MappedMemory(rawValue: entry & ~Self.leafBit), offset: offset,
       byteCount: (1 &<< shift) &- offset)
   }
 
+  /// The entry at which a walk may begin, and the shift of the page under it: that of the
+  /// address's gigabyte, which is remembered, or whatever stands in its way.
+  @inline(never) private func descend(_ address: UInt64) -> (entry: UInt64, shift: UInt64) {
+    guard unsafe address <= state.pointee.last else { return (0, 12) }
+    var entry = unsafe state.pointee.root
+    var shift = unsafe state.pointee.rootShift
+    while shift > 21, entry & Self.tableBit != 0 {
+      entry = unsafe page(entry)[Int(truncatingIfNeeded: address &>> shift & 511)]
+      shift &-= 9
+    }
+    if shift == 21, entry & Self.tableBit != 0 {
+      unsafe middle(address).pointee = Middle(gigabyte: address &>> 30, page: entry)
+    }
+    return (entry, shift)
+  }
+
+  @inline(__always) private func middle(_ address: UInt64) -> UnsafeMutablePointer<Middle> {
+    let first = unsafe UnsafeMutableRawPointer(state + 1).assumingMemoryBound(to: Middle.self)
+    return unsafe first + Int(truncatingIfNeeded: address &>> 30 & (Self.middleCount - 1))
+  }
+
+  /// Forgets where walks may begin.
+  private func forgetMiddles() {
+    for gigabyte in 0..<Self.middleCount {
+      unsafe middle(gigabyte << 30).initialize(to: Middle(gigabyte: .max, page: 0))
+    }
+  }
+
   /// Whether the address is one that the table can translate at all.
   func reaches(_ iova: IOVA) -> Bool { unsafe iova.rawValue <= state.pointee.last }
 
   @inline(__always) private func page(_ entry: UInt64) -> Page {
-    unsafe Page(bitPattern: UInt(entry & ~0xf)).unsafelyUnwrapped
+    // Subtracted, not masked: that costs nothing, being part of the load's own address.
+    unsafe Page(bitPattern: UInt(entry &- Self.tableBit)).unsafelyUnwrapped
   }
 }
 
@@ -267,6 +312,7 @@ extension RadixTable {
   }
 
   private func freePage(_ entry: UInt64) {
+    forgetMiddles()
     unsafe page(entry).deallocate()
     unsafe state.pointee.pageCount -= 1
   }

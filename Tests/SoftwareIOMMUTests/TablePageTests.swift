@@ -92,13 +92,13 @@ struct TablePageTests {
   }
 
   @Test func pagesFollowTheLiveMappings() throws {
-    let bench = try Bench()
+    let bench = try Bench(budget: PageBudget(base: 8))
     let count: UInt64 = 60_000
     for n in 0..<count { try bench.map(mapping(n << 12, to: 0x1000)) }
     // One mapping stays in each page of leaves.
     for n in 0..<count where n % 512 != 0 { try bench.unmap(n << 12) }
     #expect(bench.truth.count == 118)
-    #expect(bench.iommu.tablePageCount <= 2 * 64)
+    #expect(bench.iommu.tablePageCount <= 2 * 8)
     for n in 0..<count {
       #expect((bench.translate(n << 12) != nil) == (n % 512 == 0))
     }
