@@ -112,7 +112,8 @@ private func word(_ bytes: [UInt8], _ index: Int) -> UInt32 {
     }
     #expect(
       settings == [
-        InterruptSetting(index: 1, action: .trigger, start: 0, count: 2, payload: .events([10, -1])),
+        InterruptSetting(
+          index: 1, action: .trigger, start: 0, count: 2, payload: .events([10, -1])),
         InterruptSetting(
           index: 0, action: [.mask, .unmask], start: 0, count: 2, payload: .booleans([0, 1])),
       ])
