@@ -85,6 +85,8 @@ let targets: [Target] = [
   tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   tests("MachineFile", []),
+  tests("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
+  tests("UAPI", ["DMATypes", "LegacyVFIO"], touchesMemory: true),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
 ]

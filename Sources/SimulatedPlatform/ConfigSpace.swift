@@ -97,7 +97,9 @@ extension PCIDevice {
   func powerOnConfig() -> InlineArray<256, UInt8> {
     var config = InlineArray<256, UInt8>(repeating: 0)
     func place(_ value: UInt32, _ width: Int, at index: Int) {
-      for byte in 0..<width { config[index + byte] = UInt8(truncatingIfNeeded: value >> (8 * byte)) }
+      for byte in 0..<width {
+        config[index + byte] = UInt8(truncatingIfNeeded: value >> (8 * byte))
+      }
     }
     place(0x1234, 2, at: 0x00)
     place(0x11e8, 2, at: 0x02)
@@ -267,15 +269,12 @@ extension DeviceState {
     setHardware(flags, at: ConfigSpace.msiFlags)
   }
 
-  /// What a reset does to the function: config space back to nothing, registers kept, because
-  /// QEMU's `edu` does not reset them.
+  /// What a reset leaves for Linux to put back: BAR 0 apart, which comes back before anyone looks.
+  /// Registers are kept, because QEMU's `edu` does not reset them.
   mutating func resetFunction() {
-    let keepsBAR = (0x10...0x13).map { hardware[$0] }
     setMSIEnable(false)
     setPin(false)
     setCommand(0)
     hardware[0x0c] = 0
-    // Linux puts the header back right after: only what lies outside is lost.
-    for (index, byte) in keepsBAR.enumerated() { hardware[0x10 + index] = byte }
   }
 }

@@ -136,7 +136,7 @@ extension PCIDevice {
     let outside = IOVA((toMemory ? state.edu.dmaDestination : state.edu.dmaSource) & mask)
     let (start, below) = inDevice.subtractingReportingOverflow(Edu.bufferStart)
     let count = state.edu.dmaCount
-    guard state.isBusMaster, !below, start <= Edu.bufferBytes, count <= Edu.bufferBytes - start
+    guard !below, start <= Edu.bufferBytes, count <= Edu.bufferBytes - start
     else {
       state.dmaFaultCount &+= 1
       return
@@ -160,14 +160,16 @@ extension PCIDevice {
     _ run: Range<Int>, _ address: IOVA, toMemory: Bool, _ state: inout DeviceState,
     in environment: some DeviceEnvironment
   ) -> Bool {
-    unsafe withUnsafeMutableBytes(of: &state.buffer) { buffer in
+    let isMaster = state.isBusMaster
+    return unsafe withUnsafeMutableBytes(of: &state.buffer) { buffer in
       // SAFETY: the run lies within the buffer, which the state owns for the length of this call.
       let bytes = unsafe UnsafeMutableRawBufferPointer(rebasing: buffer[run])
       do throws(Errno) {
+        if !toMemory { unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0) }
+        guard isMaster else { return false }
         if toMemory {
           try unsafe environment.dmaWrite(UnsafeRawBufferPointer(bytes), to: address)
         } else {
-          unsafe bytes.initializeMemory(as: UInt8.self, repeating: 0)
           try unsafe environment.dmaRead(bytes, from: address)
         }
         return true

@@ -18,7 +18,9 @@ enum Interrupt {
 
 extension PCIDevice {
   /// `vfio_pci_ioctl_get_irq_info()` and `vfio_pci_get_irq_count()`.
-  func interruptInfo(_ index: UInt32, _ state: borrowing DeviceState) throws(Errno) -> InterruptInfo {
+  func interruptInfo(
+    _ index: UInt32, _ state: borrowing DeviceState
+  ) throws(Errno) -> InterruptInfo {
     switch index {
     case Interrupt.intx:
       return InterruptInfo(

@@ -50,7 +50,7 @@ public struct PCIDevice: Hashable, Sendable {
     state.setBusMaster(false)
     state.setCommand(state.hardwareCommand | ConfigSpace.memoryEnable)
     state.resetWorks = isAloneOnBus
-    if state.resetWorks { state.resetFunction() }
+    if state.resetWorks { resetKeepingConfig(&state) }
     state.setINTxDisable(false)
     for index in 0..<64 { state.saved[index] = state.hardware[index] }
     state.virtual = state.hardware

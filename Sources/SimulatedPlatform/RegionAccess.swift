@@ -21,7 +21,8 @@ extension PCIDevice {
         try copyOut(loadFromBAR(offset: at, width: width, state), width, distance)
       }
     case Region.config:
-      return try eachConfigChunk(at: position, count: count) { (at, width, distance) throws(Errno) in
+      return try eachConfigChunk(at: position, count: count) {
+        (at, width, distance) throws(Errno) in
         try copyOut(readConfig(at, width: width, &state), width, distance)
       }
     default:
@@ -52,7 +53,8 @@ extension PCIDevice {
         storeToBAR(value, offset: at, width: width, &state, in: environment)
       }
     case Region.config:
-      return try eachConfigChunk(at: position, count: count) { (at, width, distance) throws(Errno) in
+      return try eachConfigChunk(at: position, count: count) {
+        (at, width, distance) throws(Errno) in
         let value = try copyIn(width, distance)
         writeConfig(value, at: at, width: width, &state, in: environment)
       }
@@ -119,10 +121,8 @@ extension PCIDevice {
     while done < total {
       let at = start + done
       let left = total - done
-      let width: UInt64 =
-        if left >= 8, at % 8 == 0 { 8 } else if left >= 4, at % 4 == 0 { 4 } else if left >= 2,
-          at % 2 == 0
-        { 2 } else { 1 }
+      // The widest of 8, 4, 2 and 1 that is aligned and not too long.
+      let width = min(at == 0 ? 8 : at & (0 &- at), 8, 1 << UInt64(63 - left.leadingZeroBitCount))
       try body(at, Int(width), done)
       done += width
     }
