@@ -85,6 +85,7 @@ let targets: [Target] = [
   tests("MachineFile", []),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
+  .executableTarget(name: "edu-copy", path: "Tests/Programs/edu-copy"),
 ]
 
 let package = Package(
