@@ -105,6 +105,11 @@ int main(void) {
   memset(memory + 5 * PAGE, 0x35, 2 * PAGE);
   MAP(READ_ONLY, memory + 5 * PAGE, 0x20000, PAGE);
   MAP(WRITE_ONLY, memory + 6 * PAGE, 0x21000, PAGE);
+  MAP(WRITE_ONLY, memory + 11 * PAGE, 0x23000, PAGE);
+  memset(memory + 11 * PAGE, 0x3c, PAGE);
+  fill();
+  into(0x23000, 64);
+  say("read from a write-only mapping: %s", held(128));
   fill();
   out(0x20000, 64);
   say("written to a read-only mapping: %s", picture(memory + 5 * PAGE, 128));
@@ -147,7 +152,8 @@ int main(void) {
   put32(bar, DMA_COUNT, 64);
   put32(bar, DMA_COMMAND, TO_DEVICE);
   while (get32(bar, DMA_COMMAND) & 1) wait_ms(1);
-  say("source %016llx reads: %s", *(volatile unsigned long long *)(bar + DMA_SOURCE), held(64));
+  say("source stays %016llx", *(volatile unsigned long long *)(bar + DMA_SOURCE));
+  say("what was read: %s", held(64));
   MAP(READ_WRITE, memory + 9 * PAGE, 0xfffff000, PAGE);
   memset(memory + 9 * PAGE, 0x3a, PAGE);
   fill();
