@@ -86,6 +86,7 @@ let targets: [Target] = [
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
   .executableTarget(name: "edu-copy", path: "Tests/Programs/edu-copy"),
+  .testTarget(name: "ConversationTests", swiftSettings: settings()),
 ]
 
 let package = Package(
