@@ -21,7 +21,7 @@ fcntl.ioctl(group, SET_CONTAINER, struct.pack("i", container))
 fcntl.ioctl(container, SET_IOMMU, 3)
 info = fcntl.ioctl(container, IOMMU_GET_INFO, struct.pack("IIQII", 24, 0, 0, 0, 0))
 print("info:", struct.unpack("IIQII", info))
-device = fcntl.ioctl(group, GET_DEVICE_FD, BDF + b"\0")
+device = fcntl.ioctl(group, GET_DEVICE_FD, bytearray(BDF + b"\0"))
 print("device:", struct.unpack("IIII", fcntl.ioctl(device, DEVICE_GET_INFO,
                                                     struct.pack("IIII", 16, 0, 0, 0)))[1:])
 region = struct.unpack("IIIIQQ", fcntl.ioctl(device, GET_REGION_INFO,
