@@ -89,6 +89,8 @@ let targets: [Target] = [
   tests("UAPI", ["DMATypes", "LegacyVFIO"], touchesMemory: true),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
+  .executableTarget(name: "edu-copy", path: "Tests/Programs/edu-copy"),
+  .testTarget(name: "ConversationTests", swiftSettings: settings()),
 ]
 
 let package = Package(
