@@ -49,7 +49,6 @@ let engine: Target = .target(
   ])
 
 func linker(_ option: String) -> [String] { ["-Xlinker", option] }
-/// The tests of one module, and what they stand on.
 
 let targets: [Target] = [
   .target(name: "CLinux"),
@@ -82,11 +81,10 @@ let targets: [Target] = [
 
   tests("DMATypes", []),
   tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
-  tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   tests("MachineFile", []),
   tests("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
-  tests("UAPI", ["DMATypes", "LegacyVFIO"], touchesMemory: true),
+  tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
   .executableTarget(name: "edu-copy", path: "Tests/Programs/edu-copy"),
