@@ -12,6 +12,7 @@ enum Errno {
   static var ENODEV: Int32 { 19 }
   static var EINVAL: Int32 { 22 }
   static var ENFILE: Int32 { 23 }
+  static var EOPNOTSUPP: Int32 { 95 }
   static var ESPIPE: Int32 { 29 }
 }
 
@@ -59,6 +60,7 @@ func inside<Result>(_ body: () -> Result) -> Result {
   cpreload_set_depth(depth + 1)
   let result = body()
   cpreload_set_depth(depth)
+  if _slowPath(depth == 0 && cpreload_deferred() != 0) { deliverDeferred() }
   return result
 }
 
@@ -86,6 +88,7 @@ func loadEngine() -> Engine? {
   defer { loading.pointee.store(0, ordering: .releasing) }
   if let engine = loadedEngine() { return engine }
   guard let engine = startEngine() else { return nil }
+  guardProcess()
   engineWord.pointee.store(UInt(bitPattern: engine), ordering: .releasing)
   return engine
 }
