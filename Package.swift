@@ -73,11 +73,14 @@ let targets: [Target] = [
       "SimulatedPlatform", "TrappedAccess", "MachineFile", "CLinux",
     ], touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
+  module("PlatformFile", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   engine,
   preload,
   .executableTarget(
     name: "ioasid",
-    dependencies: ["CLinux", "DMATypes", "MachineFile", "PlatformView", "SimulatedPlatform"],
+    dependencies: [
+      "CLinux", "DMATypes", "MachineFile", "PlatformFile", "PlatformView", "SimulatedPlatform",
+    ],
     swiftSettings: settings(touchesMemory: true)),
 
   tests("DMATypes", []),
