@@ -90,6 +90,9 @@ let targets: [Target] = [
   tests("MachineFile", []),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
+  tests("PlatformFile", ["DMATypes", "SimulatedPlatform"]),
+  tests("PlatformView", ["SimulatedPlatform"]),
+  tests("ioasid", ["PlatformView", "SimulatedPlatform"]),
 ]
 
 let package = Package(
