@@ -70,7 +70,7 @@ struct MountNamespace {
       }
       for next in paths {
         path = next
-        try System.mount(staged(path), on: path, flags: UInt(MS_BIND))
+        try System.mount(staged(path), on: path, flags: UInt(MS_BIND) | UInt(MS_REC))
       }
     } catch { throw Refusal("cannot show \(path): \(error.text)") }
   }
