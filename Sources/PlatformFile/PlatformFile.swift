@@ -28,8 +28,44 @@ public struct PlatformFileError: Error, Hashable, Sendable {
 public enum PlatformFile {
   /// Reads and checks a platform.
   public static func decode(_ text: [UInt8]) throws(PlatformFileError) -> Platform {
-    let platform = try Decoder.platform(JSON(parsing: text))
+    let file = try JSON(parsing: text)
+    let platform = try Decoder.platform(file)
+    if let problem = platform.problem { throw error(problem, in: file) }
     return platform
+  }
+
+  /// Gives a platform's problem its place in the file: the deepest value of its path that is there.
+  private static func error(_ problem: String, in file: JSON) -> PlatformFileError {
+    let colon = problem.firstIndex(of: ":") ?? problem.startIndex
+    let path = spelling(of: problem[..<colon])
+    var value = file
+    for step in path.split(whereSeparator: { ".[]".contains($0) }) {
+      switch value.content {
+      case .object(let members):
+        guard let member = members.first(where: { $0.key == step }) else { break }
+        value = member.value
+      case .array(let elements):
+        guard let index = Int(step), elements.indices.contains(index) else { break }
+        value = elements[index]
+      default: break
+      }
+    }
+    let reason = problem[colon...].drop { $0 == ":" || $0 == " " }
+    return PlatformFileError(place: value.place, path: path, reason: String(reason))
+  }
+
+  /// The file's names for a platform's members: `devices[0].memory_base` for
+  /// `functions[0].memoryBase`.
+  private static func spelling(of text: Substring) -> String {
+    var spelling = ""
+    for character in text.replacing("functions[", with: "devices[") {
+      if character.isUppercase, spelling.last?.isLowercase == true {
+        spelling += "_" + character.lowercased()
+      } else {
+        spelling.append(character)
+      }
+    }
+    return spelling
   }
 
   /// Writes a platform; `decode` gives the same one back.

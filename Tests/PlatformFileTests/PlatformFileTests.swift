@@ -58,17 +58,23 @@ struct PlatformFileTests {
       ("\"group\": 3", "\"group\": \"three\"", "5:59: devices[0].group: 'three' is no number"),
       ("\"group\": 3", "\"group\": \"0x-3\"", "5:59: devices[0].group: '0x-3' is no number"),
       ("0xfe000000", "0x1fe000000", "5:77: devices[0].memory_base: the number must be"),
-      ("0xfe000000", "0xfe000001", "5:77: devices[0].memory_base: the base must be a multiple"),
-      ("0xfe100000", "0xfe000000", "6:77: devices[1].memory_base: two devices have this base"),
+      ("0xfe000000", "0xfe000001", "5:77: devices[0].memory_base: must be a multiple of 1 MiB"),
+      ("0xfe100000", "0xfe000000", "6:77: devices[1].memory_base: another function's BAR is there"),
       ("0000:00:05.0", "00:05.0", "5:18: devices[0].address: '00:05.0' is no PCI address"),
-      ("0000:00:05.0", "0000:00:02.0", "5:18: devices[0].address: two functions have"),
+      ("0000:00:05.0", "0000:00:02.0", "5:18: devices[0].address: 0000:00:02.0 is there twice"),
       ("0000:01:00.0", "0000:07:00.0", "6:18: devices[1].address: no bridge leads to bus 7"),
       ("\"model\": \"edu\"", "\"model\": \"e1000e\"", "5:43: devices[0].model: no model 'e1000e'"),
-      ("\"group\": 3", "\"iommu\": 2, \"group\": 3", "5:59: devices[0].iommu: no IOMMU 2"),
+      (
+        "\"group\": 3", "\"iommu\": 2, \"group\": 3",
+        "5:59: devices[0].iommu: there is no iommus[2]"
+      ),
       ("pcie-root-port", "switch", "3:53: bridges[0].model: no bridge 'switch'"),
-      ("\"secondary_bus\": 1", "\"secondary_bus\": 0", "bridges[0].secondary_bus: a bridge leads"),
+      (
+        "\"secondary_bus\": 1", "\"secondary_bus\": 0",
+        "bridges[0].secondary_bus: must be above the bridge's own bus"
+      ),
       ("\"start\": 0", "\"start\": \"0x1ffffffff\"", "'last' lies below 'start'"),
-      ("0x40201000", "0x40200000", "iommus[0].page_sizes: the smallest page"),
+      ("0x40201000", "0x40200000", "iommus[0].page_sizes: 4096 must be among them"),
       ("\"group\": 3", "\"driver\": \"a/b\", \"group\": 3", "'a/b' is no driver's name"),
     ])
   func aBadFileIsRefusedWithItsPlace(old: String, new: String, message: String) {

@@ -63,7 +63,7 @@ struct ViewTests {
   @Test(
     arguments: [
       ("exit 0", 0, false), ("exit 7", 7, false), ("kill -9 $$", 9, true),
-      
+
     ] as [(String, Int32, Bool)])
   func theProgramsEndIsTheRunsEnd(script: String, status: Int32, wasKilled: Bool) throws {
     #expect(
