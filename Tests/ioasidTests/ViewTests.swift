@@ -114,7 +114,8 @@ struct ViewTests {
         "/bin/sh",
         [
           "-c",
-          "cat /proc/self/mountinfo; ls /dev; ls -d /sys/* /sys/class/* /sys/module/* /sys/bus/pci/devices/*",
+          "cat /proc/self/mountinfo; ls /dev; "
+            + "ls -d /sys/* /sys/class/* /sys/module/* /sys/bus/pci/devices/*",
         ]
       ).output
     }
