@@ -72,11 +72,14 @@ let targets: [Target] = [
       "SimulatedPlatform", "TrappedAccess", "MachineFile", "CLinux",
     ], touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
+  module("PlatformFile", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   engine,
   preload,
   .executableTarget(
     name: "ioasid",
-    dependencies: ["CLinux", "DMATypes", "MachineFile", "PlatformView", "SimulatedPlatform"],
+    dependencies: [
+      "CLinux", "DMATypes", "MachineFile", "PlatformFile", "PlatformView", "SimulatedPlatform",
+    ],
     swiftSettings: settings(touchesMemory: true)),
 
   tests("DMATypes", []),
@@ -87,6 +90,9 @@ let targets: [Target] = [
   tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
+  tests("PlatformFile", ["DMATypes", "SimulatedPlatform"]),
+  tests("PlatformView", ["SimulatedPlatform"]),
+  tests("ioasid", ["PlatformView", "SimulatedPlatform"]),
   .executableTarget(name: "edu-copy", path: "Tests/Programs/edu-copy"),
   .testTarget(name: "ConversationTests", swiftSettings: settings()),
 ]
