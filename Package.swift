@@ -73,6 +73,9 @@ let targets: [Target] = [
       "SimulatedPlatform", "TrappedAccess", "MachineFile", "CLinux",
     ], touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
+  module(
+    "Conformance", ["DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU"],
+    touchesMemory: true),
   engine,
   preload,
   .executableTarget(
@@ -84,6 +87,7 @@ let targets: [Target] = [
   tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
+  tests("Conformance", []),
   tests("MachineFile", []),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
