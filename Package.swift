@@ -72,6 +72,9 @@ let targets: [Target] = [
       "SimulatedPlatform", "TrappedAccess", "MachineFile", "CLinux",
     ], touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
+  module(
+    "Conformance", ["DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU"],
+    touchesMemory: true),
   module("PlatformFile", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   engine,
   preload,
@@ -85,6 +88,7 @@ let targets: [Target] = [
   tests("DMATypes", []),
   tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
+  tests("Conformance", []),
   tests("MachineFile", []),
   tests("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
