@@ -49,7 +49,7 @@ func currentMachine() -> Machine {
 /// dropped again, which is harmless because a view holds no state of its own yet.
 @inline(never)
 private func machineAfterFork(_ parent: Machine) -> Machine {
-  guard let child = Machine(forkedFrom: parent) else { return parent }
+  let child = Machine(forkedFrom: parent)
   // The parent's view may be locked for ever: it is kept, never looked into again.
   _ = unsafe Unmanaged.passRetained(parent)
   unsafe machine = child

@@ -31,7 +31,7 @@ enum Decoder {
   private static func iommu(_ reader: Reader) throws(PlatformFileError) -> Platform.IOMMU {
     let object = try reader.object([
       "driver", "aperture", "page_sizes", "enforces_coherency", "isolates_interrupts",
-      "reserved_regions",
+      "reads_what_is_writable", "reserved_regions",
     ])
     let pageSizes = try object("page_sizes").number(UInt64.self)
     let regions = try object.optional("reserved_regions")?.array() ?? []
@@ -40,6 +40,7 @@ enum Decoder {
       aperture: try range(object("aperture")), pageSizes: PageSizes(rawValue: pageSizes),
       enforcesCoherency: try object.optional("enforces_coherency")?.bool() ?? false,
       isolatesInterrupts: try object.optional("isolates_interrupts")?.bool() ?? false,
+      readsWhatIsWritable: try object.optional("reads_what_is_writable")?.bool() ?? false,
       reservedRegions: try regions.reading(region))
   }
 

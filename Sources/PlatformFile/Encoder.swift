@@ -46,6 +46,7 @@ enum Encoder {
       "page_sizes": .hex(unit.pageSizes.rawValue),
       "enforces_coherency": .bool(unit.enforcesCoherency),
       "isolates_interrupts": .bool(unit.isolatesInterrupts),
+      "reads_what_is_writable": .bool(unit.readsWhatIsWritable),
       "reserved_regions": .array(
         unit.reservedRegions.map {
           .object([
