@@ -59,6 +59,7 @@ func inside<Result>(_ body: () -> Result) -> Result {
   cpreload_set_depth(depth + 1)
   let result = body()
   cpreload_set_depth(depth)
+  if _slowPath(depth == 0 && cpreload_deferred() != 0) { deliverDeferred() }
   return result
 }
 
@@ -86,6 +87,7 @@ func loadEngine() -> Engine? {
   defer { loading.pointee.store(0, ordering: .releasing) }
   if let engine = loadedEngine() { return engine }
   guard let engine = startEngine() else { return nil }
+  guardProcess()
   engineWord.pointee.store(UInt(bitPattern: engine), ordering: .releasing)
   return engine
 }

@@ -40,6 +40,14 @@ struct SystemCall: RawRepresentable {
   static var fcntl: SystemCall { SystemCall(rawValue: 72) }
   static var getpid: SystemCall { SystemCall(rawValue: 39) }
   static var madvise: SystemCall { SystemCall(rawValue: 28) }
+  static var open: SystemCall { SystemCall(rawValue: 2) }
+  static var getdents: SystemCall { SystemCall(rawValue: 217) }
+  static var gettid: SystemCall { SystemCall(rawValue: 186) }
+  static var rtSigprocmask: SystemCall { SystemCall(rawValue: 14) }
+  static var rtTgsigqueueinfo: SystemCall { SystemCall(rawValue: 297) }
+  static var sigaltstack: SystemCall { SystemCall(rawValue: 131) }
+  static var processVMReadv: SystemCall { SystemCall(rawValue: 310) }
+  static var tgkill: SystemCall { SystemCall(rawValue: 234) }
   static var getrlimit: SystemCall { SystemCall(rawValue: 97) }
   static var close: SystemCall { SystemCall(rawValue: 3) }
   static var schedYield: SystemCall { SystemCall(rawValue: 24) }
