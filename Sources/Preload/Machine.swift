@@ -12,6 +12,7 @@ enum Errno {
   static var ENODEV: Int32 { 19 }
   static var EINVAL: Int32 { 22 }
   static var ENFILE: Int32 { 23 }
+  static var EOPNOTSUPP: Int32 { 95 }
   static var ESPIPE: Int32 { 29 }
 }
 

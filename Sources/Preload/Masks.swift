@@ -12,7 +12,7 @@ private func masked(_ how: Word, _ new: Word, _ old: Word, _ call: Call3) -> Wor
 }
 
 @inline(never)
-private func changeMask(
+func changeMask(
   _ how: Int32, _ new: UnsafePointer<UInt64>?, _ old: Mask?, _ call: Call3
 ) -> Word {
   let view = cpreload_faults()

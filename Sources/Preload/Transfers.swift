@@ -75,3 +75,35 @@ public func interposedPwrite(_ d: Word, _ address: Word, _ count: Word, _ offset
 public func interposedPwrite64(_ d: Word, _ address: Word, _ count: Word, _ offset: Word) -> Word {
   positional(.write, cpreload_next_pwrite64, d, address, count, offset)
 }
+
+// What _FORTIFY_SOURCE makes of reads into buffers of known size; glibc aborts when the count exceeds it.
+
+@c(__read_chk)
+public func interposedCheckedRead(
+  _ descriptor: Word, _ address: Word, _ count: Word, _ room: Word
+) -> Word {
+  if _slowPath(entry(int(descriptor)) != .none), UInt(bitPattern: count) <= UInt(bitPattern: room) {
+    return interposedRead(descriptor, address, count)
+  }
+  return next(cpreload_next___read_chk, Call4.self)(descriptor, address, count, room)
+}
+
+@c(__pread_chk)
+public func interposedCheckedPread(
+  _ descriptor: Word, _ address: Word, _ count: Word, _ offset: Word, _ room: Word
+) -> Word {
+  if _slowPath(entry(int(descriptor)) != .none), UInt(bitPattern: count) <= UInt(bitPattern: room) {
+    return interposedPread(descriptor, address, count, offset)
+  }
+  return next(cpreload_next___pread_chk, Call5.self)(descriptor, address, count, offset, room)
+}
+
+@c(__pread64_chk)
+public func interposedCheckedPread64(
+  _ descriptor: Word, _ address: Word, _ count: Word, _ offset: Word, _ room: Word
+) -> Word {
+  if _slowPath(entry(int(descriptor)) != .none), UInt(bitPattern: count) <= UInt(bitPattern: room) {
+    return interposedPread64(descriptor, address, count, offset)
+  }
+  return next(cpreload_next___pread64_chk, Call5.self)(descriptor, address, count, offset, room)
+}
