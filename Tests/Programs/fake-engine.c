@@ -51,6 +51,11 @@ static uint64_t token(uint32_t kind, ino_t inode) {
   return found;
 }
 
+static void number(struct ioasid_open_file *file) {
+  if (file->kind == ioasid_container) file->major = 10, file->minor = 196;
+  if (file->kind == ioasid_group) file->major = 240, file->minor = 3;
+}
+
 static int64_t make(uint32_t kind, int32_t flags, struct ioasid_open_file *out) {
   static _Atomic int serial;
   char name[64];
@@ -62,8 +67,7 @@ static int64_t make(uint32_t kind, int32_t flags, struct ioasid_open_file *out) 
   ftruncate(descriptor, 4096);
   pwrite(descriptor, "\xe8\x11\x34\x12", 4, 0);
   *out = (struct ioasid_open_file){.file = token(kind, status.st_ino), .kind = kind, .descriptor = descriptor};
-  if (kind == ioasid_container) out->major = 10, out->minor = 196;
-  if (kind == ioasid_group) out->major = 240, out->minor = 3;
+  number(out);
   return descriptor;
 }
 
@@ -80,6 +84,7 @@ static int64_t fake_adopt(int32_t descriptor, uint64_t inode, struct ioasid_open
   const char *file = strrchr(link, '/');
   uint32_t kind = file[1] == 'c' ? ioasid_container : file[1] == 'g' ? ioasid_group : ioasid_device;
   *out = (struct ioasid_open_file){.file = token(kind, inode), .kind = kind, .descriptor = descriptor};
+  number(out);
   return 0;
 }
 
