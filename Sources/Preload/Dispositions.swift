@@ -1,9 +1,9 @@
 import CPreload
 import Synchronization
 
-// The program's dispositions stand in a table of ours; the kernel's hold our handlers once the engine is loaded,
-// because a register access is a fault that we must see first, and because a handler that enters the engine
-// while its own thread is inside would wait for itself.
+// The program's dispositions stand in a table of ours; the kernel's hold our handlers once the
+// engine is loaded, because a register access is a fault that we must see first, and because a
+// handler that enters the engine while its own thread is inside would wait for itself.
 
 let faultSignals: UInt64 = 1 << 10 | 1 << 6  // SIGSEGV (11), SIGBUS (7)
 
@@ -36,8 +36,8 @@ private var sequence: UnsafeMutablePointer<Atomic<UInt64>> {
   cpreload_sequence().assumingMemoryBound(to: Atomic<UInt64>.self)
 }
 
-/// Changes dispositions: one thread at a time and with every signal blocked, so that no handler ever meets its
-/// own thread halfway.
+/// Changes dispositions: one thread at a time and with every signal blocked, so that no handler
+/// ever meets its own thread halfway.
 func changingDispositions<Result>(_ body: () -> Result) -> Result {
   let before = kernelMask(SIG_SETMASK, .max)
   var seen = sequence.pointee.load(ordering: .relaxed)
@@ -113,7 +113,8 @@ func guardProcess() {
   }
 }
 
-/// What the kernel holds is the program's, unless the program set it where we saw it: then only its mask differs.
+/// What the kernel holds is the program's, unless the program set it where we saw it: then only its
+/// mask differs.
 private func remember(_ signal: Int32, _ held: Action) {
   let own = cpreload_disposition_of(signal)
   if own.pointee.known != 0 && own.pointee.handler == held.handler { return }
@@ -168,6 +169,7 @@ func setDisposition(
   }
 }
 
+/// Stands in front of libc's `sigaction`.
 @c(sigaction)
 public func interposedSigaction(_ signal: Word, _ new: Word, _ old: Word) -> Word {
   setDisposition(int(signal), UnsafePointer(bitPattern: new), UnsafeMutablePointer(bitPattern: old))
@@ -182,26 +184,31 @@ private func simple(_ signal: Word, _ handler: Word, _ flags: Int32, holdsItself
   return setDisposition(int(signal), &action, &before) == 0 ? Word(bitPattern: before.handler) : -1
 }
 
+/// Stands in front of libc's `signal`.
 @c(signal)
 public func interposedSignal(_ signal: Word, _ handler: Word) -> Word {
   simple(signal, handler, Flag.restart, holdsItself: true)
 }
 
+/// Stands in front of libc's `bsd_signal`.
 @c(bsd_signal)
 public func interposedBSDSignal(_ signal: Word, _ handler: Word) -> Word {
   simple(signal, handler, Flag.restart, holdsItself: true)
 }
 
+/// Stands in front of libc's `ssignal`.
 @c(ssignal)
 public func interposedSsignal(_ signal: Word, _ handler: Word) -> Word {
   simple(signal, handler, Flag.restart, holdsItself: true)
 }
 
+/// Stands in front of libc's `sysv_signal`.
 @c(sysv_signal)
 public func interposedSysVSignal(_ signal: Word, _ handler: Word) -> Word {
   simple(signal, handler, Flag.noDefer | Flag.resetHandler, holdsItself: false)
 }
 
+/// Stands in front of libc's `__sysv_signal`.
 @c(__sysv_signal)
 public func interposedSysVSignalOfGlibc(_ signal: Word, _ handler: Word) -> Word {
   simple(signal, handler, Flag.noDefer | Flag.resetHandler, holdsItself: false)

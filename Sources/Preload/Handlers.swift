@@ -40,7 +40,8 @@ func onSignal(_ signal: Int32, _ info: Word, _ context: Word) {
   cpreload_errno().pointee = error
 }
 
-/// The thread is inside the engine: the signal is sent to it again and stays blocked until it leaves.
+/// The thread is inside the engine: the signal is sent to it again and stays blocked until it
+/// leaves.
 private func deferSignal(_ signal: Int32, _ info: Word, _ context: Context) {
   kernel(.rtTgsigqueueinfo, kernel(.getpid), kernel(.gettid), Word(signal), info)
   context.mask.pointee |= bit(signal)
@@ -61,7 +62,8 @@ func deliverDeferred() {
 /// Does what the program asked for: its handler with its flags, or the default action.
 private func perform(_ signal: Int32, _ info: Word, _ context: Word) {
   let own = disposition(signal)
-  if own.handler == 1 && !(isFault(signal) && code(info) > 0) { return }  // SIG_IGN; a fault is never ignored
+  // SIG_IGN; a fault is never ignored
+  if own.handler == 1 && !(isFault(signal) && code(info) > 0) { return }
   if own.handler <= 1 { return die(signal, info, Context(address: context)) }
   if own.flags & Flag.resetHandler != 0 { resetDisposition(signal) }
   var blocked: UInt64 = 0
@@ -83,7 +85,8 @@ private func resetDisposition(_ signal: Int32) {
   }
 }
 
-/// The default action with the true signal: a fault happens again when the handler returns; what was sent is sent again.
+/// The default action with the true signal: a fault happens again when the handler returns; what
+/// was sent is sent again.
 private func die(_ signal: Int32, _ info: Word, _ context: Context) {
   var action = Action()
   _ = nextSigaction(signal, &action, nil)
@@ -98,8 +101,8 @@ func onFault(_ signal: Int32, _ info: Word, _ context: Word) {
   let error = cpreload_errno().pointee
   let interrupted = Context(address: context)
   if code(info) > 0 {
-    // Only an access of the engine, or to a trapped page, is the engine's business: a program that overflowed its
-    // stack has no stack to ask it on.
+    // Only an access of the engine, or to a trapped page, is the engine's business: a program that
+    // overflowed its stack has no stack to ask it on.
     if let engine = loadedEngine(),
       cpreload_depth() != 0 || engine.pointee.traps(faultAddress(info), 1) != 0,
       askEngine(info, interrupted)
@@ -112,9 +115,9 @@ func onFault(_ signal: Int32, _ info: Word, _ context: Word) {
   cpreload_errno().pointee = error
 }
 
-/// The engine runs on the stack of the interrupted thread: an alternate stack may have room for little more than the
-/// frame on it. Off the alternate stack the kernel would lay the next signal's frame over ours, so it is disarmed
-/// meanwhile; the return from this signal arms it again.
+/// The engine runs on the stack of the interrupted thread: an alternate stack may have room for
+/// little more than the frame on it. Off the alternate stack the kernel would lay the next signal's
+/// frame over ours, so it is disarmed meanwhile; the return from this signal arms it again.
 private func askEngine(_ info: Word, _ context: Context) -> Bool {
   let here = UInt64(cpreload_stack()), there = context.stackPointer
   guard context.isOnAlternateStack(here), !context.isOnAlternateStack(there) else {
@@ -160,8 +163,9 @@ private func programFault(_ signal: Int32, _ info: Word, _ context: Context) {
   }
 }
 
-/// Whether the program's handler of a fault is still running and has faulted itself without SA_NODEFER. It may have
-/// left by siglongjmp, unseen: then its frame, which lies above every later one of the handler, is no longer marked.
+/// Whether the program's handler of a fault is still running and has faulted itself without
+/// SA_NODEFER. It may have left by siglongjmp, unseen: then its frame, which lies above every later
+/// one of the handler, is no longer marked.
 private func faultedInHandler(_ signal: Int32, _ context: Context) -> Bool {
   let view = cpreload_faults().pointee
   let depth = view.handling &- context.stackPointer

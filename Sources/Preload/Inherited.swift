@@ -1,8 +1,8 @@
 import CPreload
 import Synchronization
 
-/// Runs when the process starts. Other libraries' constructors may have called us before: nothing here is needed
-/// for what has passed, and outside a run one failed stat is all that happens.
+/// Runs when the process starts. Other libraries' constructors may have called us before: nothing
+/// here is needed for what has passed, and outside a run one failed stat is all that happens.
 @section(".init_array") @used
 let whenLoaded: @convention(c) () -> Void = { enterRun() }
 
@@ -14,7 +14,8 @@ private func enterRun() {
   markInherited()
 }
 
-/// Marks the descriptors that came by exec, so that their first use of any kind is seen. The engine stays away.
+/// Marks the descriptors that came by exec, so that their first use of any kind is seen. The engine
+/// stays away.
 private func markInherited() {
   let directory = kernel(.open, path("/proc/self/fd"), Word(O_RDONLY | O_DIRECTORY | O_CLOEXEC))
   guard directory >= 0 else { return }

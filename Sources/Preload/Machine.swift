@@ -48,12 +48,15 @@ func machineDevice() -> UInt64 {
   let known = cpreload_machine_device().assumingMemoryBound(to: Atomic<UInt64>.self)
   let device = known.pointee.load(ordering: .relaxed)
   if device != 0 { return device }
-  guard let found = status(currentDirectory, path("/sys/module/ioasid/machine"), 0) else { return 0 }
+  guard let found = status(currentDirectory, path("/sys/module/ioasid/machine"), 0) else {
+    return 0
+  }
   known.pointee.store(UInt64(found.st_dev), ordering: .relaxed)
   return UInt64(found.st_dev)
 }
 
-/// Runs engine code: a signal handler of the program that arrives meanwhile waits until the thread has left.
+/// Runs engine code: a signal handler of the program that arrives meanwhile waits until the thread
+/// has left.
 @inline(__always)
 func inside<Result>(_ body: () -> Result) -> Result {
   let depth = cpreload_depth()

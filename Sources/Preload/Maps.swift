@@ -56,6 +56,7 @@ private func trapping(_ address: Word, _ length: Word) -> Engine? {
   return engine
 }
 
+/// Stands in front of libc's `mmap`.
 @c(mmap)
 public func interposedMmap(
   _ address: Word, _ length: Word, _ protection: Word, _ flags: Word, _ d: Word, _ offset: Word
@@ -63,6 +64,7 @@ public func interposedMmap(
   mapped(cpreload_next_mmap, address, length, protection, flags, d, offset)
 }
 
+/// Stands in front of libc's `mmap64`.
 @c(mmap64)
 public func interposedMmap64(
   _ address: Word, _ length: Word, _ protection: Word, _ flags: Word, _ d: Word, _ offset: Word
@@ -70,6 +72,7 @@ public func interposedMmap64(
   mapped(cpreload_next_mmap64, address, length, protection, flags, d, offset)
 }
 
+/// Stands in front of libc's `munmap`.
 @c(munmap)
 public func interposedMunmap(_ address: Word, _ length: Word) -> Word {
   if _slowPath(loadedEngine() != nil), let engine = trapping(address, length) {
@@ -78,6 +81,7 @@ public func interposedMunmap(_ address: Word, _ length: Word) -> Word {
   return next(cpreload_next_munmap, Call2.self)(address, length)
 }
 
+/// Stands in front of libc's `mprotect`.
 @c(mprotect)
 public func interposedMprotect(_ address: Word, _ length: Word, _ protection: Word) -> Word {
   if _slowPath(loadedEngine() != nil), let engine = trapping(address, length) {
@@ -87,6 +91,7 @@ public func interposedMprotect(_ address: Word, _ length: Word, _ protection: Wo
   return next(cpreload_next_mprotect, Call3.self)(address, length, protection)
 }
 
+/// Stands in front of libc's `mremap`.
 @c(mremap)
 public func interposedMremap(
   _ address: Word, _ length: Word, _ newLength: Word, _ flags: Word, _ newAddress: Word
@@ -101,7 +106,8 @@ public func interposedMremap(
   }
   let call = next(cpreload_next_mremap, Call5.self)
   let result = call(address, length, newLength, flags, newAddress)
-  if _slowPath(flags & 2 != 0), result != -1, let engine = trapping(newAddress, newLength) {  // MREMAP_FIXED
+  // MREMAP_FIXED
+  if _slowPath(flags & 2 != 0), result != -1, let engine = trapping(newAddress, newLength) {
     inside { engine.pointee.covered(bytes(newAddress), bytes(newLength)) }
   }
   return result

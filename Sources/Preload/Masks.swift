@@ -1,7 +1,7 @@
 import CPreload
 
-// The kernel never blocks SIGSEGV or SIGBUS in a process of a run: a blocked fault kills, and a register access is a
-// fault. The program sees the mask it asked for.
+// The kernel never blocks SIGSEGV or SIGBUS in a process of a run: a blocked fault kills, and a
+// register access is a fault. The program sees the mask it asked for.
 
 typealias Mask = UnsafeMutablePointer<UInt64>  // of a sigset_t; signals end with its first word
 
@@ -32,7 +32,9 @@ func changeMask(
     default: view.pointee.blocked = asked
     }
     // From here on what is sent while blocked is ours to keep.
-    if view.pointee.blocked != 0, cpreload_guarding() == 0, !sharesTheParentsMemory() { guardProcess() }
+    if view.pointee.blocked != 0, cpreload_guarding() == 0, !sharesTheParentsMemory() {
+      guardProcess()
+    }
     sendKept()
   }
   return 0
@@ -62,11 +64,13 @@ func kernelMask(_ how: Int32, _ signals: UInt64) -> UInt64 {
   return masks[1]
 }
 
+/// Stands in front of libc's `sigprocmask`.
 @c(sigprocmask)
 public func interposedSigprocmask(_ how: Word, _ new: Word, _ old: Word) -> Word {
   masked(how, new, old, next(cpreload_next_sigprocmask, Call3.self))
 }
 
+/// Stands in front of libc's `pthread_sigmask`.
 @c(pthread_sigmask)
 public func interposedPthreadSigmask(_ how: Word, _ new: Word, _ old: Word) -> Word {
   masked(how, new, old, next(cpreload_next_pthread_sigmask, Call3.self))

@@ -2,7 +2,8 @@ import CPreload
 
 // Descriptors that arrive over a socket are only marked; their first use finds out what they are.
 
-/// struct msghdr: control at 32, its length at 40. struct cmsghdr: length, level, type, then the data at 16.
+/// struct msghdr: control at 32, its length at 40. struct cmsghdr: length, level, type, then the
+/// data at 16.
 @inline(never)
 private func markReceived(_ header: Word) {
   guard machineDevice() != 0, let message = UnsafeRawPointer(bitPattern: header),
@@ -34,6 +35,7 @@ private func hasControl(_ header: Word) -> Bool {
     .load(fromByteOffset: 40, as: Int.self) != 0
 }
 
+/// Stands in front of libc's `recvmsg`.
 @c(recvmsg)
 public func interposedRecvmsg(_ socket: Word, _ header: Word, _ flags: Word) -> Word {
   let result = next(cpreload_next_recvmsg, Call3.self)(socket, header, flags)
@@ -43,6 +45,7 @@ public func interposedRecvmsg(_ socket: Word, _ header: Word, _ flags: Word) -> 
   return result
 }
 
+/// Stands in front of libc's `recvmmsg`.
 @c(recvmmsg)
 public func interposedRecvmmsg(
   _ socket: Word, _ headers: Word, _ count: Word, _ flags: Word, _ timeout: Word

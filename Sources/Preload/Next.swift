@@ -1,7 +1,8 @@
 import CPreload
 
-/// Every parameter is one machine word. On x86-64 a variadic callee receives its integer arguments exactly
-/// as a callee with fixed parameters would, so `open`, `fcntl`, `ioctl` and `syscall` need no va_list.
+/// Every parameter is one machine word. On x86-64 a variadic callee receives its integer arguments
+/// exactly as a callee with fixed parameters would, so `open`, `fcntl`, `ioctl` and `syscall` need
+/// no va_list.
 public typealias Word = Int
 
 typealias Call1 = @convention(c) (Word) -> Word
@@ -12,8 +13,9 @@ typealias Call5 = @convention(c) (Word, Word, Word, Word, Word) -> Word
 typealias Call6 = @convention(c) (Word, Word, Word, Word, Word, Word) -> Word
 typealias Call7 = @convention(c) (Word, Word, Word, Word, Word, Word, Word) -> Word
 
-/// The definition after ours in the search order, found once. Inside an interposer the libc symbol of the same
-/// name is the interposer itself, and the compiler says nothing about that endless loop.
+/// The definition after ours in the search order, found once. Inside an interposer the libc symbol
+/// of the same name is the interposer itself, and the compiler says nothing about that endless
+/// loop.
 @inline(__always)
 func next<Function>(_ name: cpreload_next_name, _: Function.Type) -> Function {
   var address = cpreload_next(name.rawValue)

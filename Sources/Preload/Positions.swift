@@ -20,11 +20,13 @@ private func seek(_ descriptor: Int32, _ whence: Int32) -> Int32? {
   return whence < 0 || whence > 4 ? Errno.EINVAL : Errno.ESPIPE  // SEEK_HOLE is the last
 }
 
+/// Stands in front of libc's `lseek`.
 @c(lseek)
 public func interposedLseek(_ descriptor: Word, _ offset: Word, _ whence: Word) -> Word {
   positioned(cpreload_next_lseek, descriptor, offset, whence)
 }
 
+/// Stands in front of libc's `lseek64`.
 @c(lseek64)
 public func interposedLseek64(_ descriptor: Word, _ offset: Word, _ whence: Word) -> Word {
   positioned(cpreload_next_lseek64, descriptor, offset, whence)

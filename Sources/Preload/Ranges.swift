@@ -16,7 +16,8 @@ private func closeRange(_ first: UInt32, _ last: UInt32, _ flags: Word, _ call: 
         if int(result) != 0 { return result }
       }
       start = number + 1
-    } else if !isForeign && flags & 4 == 0 && tableEntry(descriptor) != .none {  // not CLOSE_RANGE_CLOEXEC
+      // not CLOSE_RANGE_CLOEXEC
+    } else if !isForeign && flags & 4 == 0 && tableEntry(descriptor) != .none {
       drop(replace(descriptor, .none))
     }
     number += 1
@@ -24,15 +25,19 @@ private func closeRange(_ first: UInt32, _ last: UInt32, _ flags: Word, _ call: 
   return start > last ? 0 : call(Word(start), Word(last), flags)
 }
 
+/// Stands in front of libc's `close_range`.
 @c(close_range)
 public func interposedCloseRange(_ first: Word, _ last: Word, _ flags: Word) -> Word {
   let call = next(cpreload_next_close_range, Call3.self)
   let from = UInt32(truncatingIfNeeded: first), to = UInt32(truncatingIfNeeded: last)
   let end = UInt32(bitPattern: highest.pointee.load(ordering: .relaxed))
-  if _fastPath(from >= end || from > to || cpreload_depth() != 0) { return call(first, last, flags) }
+  if _fastPath(from >= end || from > to || cpreload_depth() != 0) {
+    return call(first, last, flags)
+  }
   return closeRange(from, to, flags, call)
 }
 
+/// Stands in front of libc's `closefrom`.
 @c(closefrom)
 public func interposedClosefrom(_ first: Word) {
   let from = max(int(first), 0)

@@ -1,6 +1,7 @@
 import CPreload
 
-/// libc's syscall(): a program that goes past the named functions meets us here. Calls written in assembly do not.
+/// libc's syscall(): a program that goes past the named functions meets us here. Calls written in
+/// assembly do not.
 @c(syscall)
 public func interposedSyscall(
   _ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Word, _ e: Word, _ f: Word
@@ -9,8 +10,9 @@ public func interposedSyscall(
   return next(cpreload_next_syscall, Call7.self)(number, a, b, c, d, e, f)
 }
 
-/// The answer of an interposed function, or nil where the call passes. Calls that make descriptors or change
-/// what we keep for the program go through their function; the rest only when the descriptor is ours.
+/// The answer of an interposed function, or nil where the call passes. Calls that make descriptors
+/// or change what we keep for the program go through their function; the rest only when the
+/// descriptor is ours.
 @inline(__always)
 private func raw(
   _ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Word, _ e: Word, _ f: Word

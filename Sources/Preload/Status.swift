@@ -1,8 +1,8 @@
 import CEngine
 import CPreload
 
-// fstat and its kin show what the kernel shows for a legacy file: a character device for containers and groups, an
-// anonymous inode for devices.
+// fstat and its kin show what the kernel shows for a legacy file: a character device for containers
+// and groups, an anonymous inode for devices.
 
 /// What the program's descriptor stands for; nil when it is not ours.
 private func identity(_ descriptor: Int32) -> ioasid_open_file? {
@@ -62,39 +62,46 @@ private func isItself(_ descriptor: Word, _ path: Word, _ flags: Word) -> Bool {
   return UnsafePointer<UInt8>(bitPattern: path).map { $0.pointee == 0 } ?? true
 }
 
+/// Stands in front of libc's `fstat`.
 @c(fstat)
 public func interposedFstat(_ descriptor: Word, _ buffer: Word) -> Word {
   dressed(descriptor, next(cpreload_next_fstat, Call2.self)(descriptor, buffer), buffer)
 }
 
+/// Stands in front of libc's `fstat64`.
 @c(fstat64)
 public func interposedFstat64(_ descriptor: Word, _ buffer: Word) -> Word {
   dressed(descriptor, next(cpreload_next_fstat64, Call2.self)(descriptor, buffer), buffer)
 }
 
 // The names that programs linked before glibc 2.33 call.
+/// Stands in front of libc's `__fxstat`.
 @c(__fxstat)
 public func interposedOldFstat(_ version: Word, _ d: Word, _ buffer: Word) -> Word {
   dressed(d, next(cpreload_next___fxstat, Call3.self)(version, d, buffer), buffer)
 }
 
+/// Stands in front of libc's `__fxstat64`.
 @c(__fxstat64)
 public func interposedOldFstat64(_ version: Word, _ d: Word, _ buffer: Word) -> Word {
   dressed(d, next(cpreload_next___fxstat64, Call3.self)(version, d, buffer), buffer)
 }
 
+/// Stands in front of libc's `fstatat`.
 @c(fstatat)
 public func interposedFstatat(_ d: Word, _ path: Word, _ buffer: Word, _ flags: Word) -> Word {
   let result = next(cpreload_next_fstatat, Call4.self)(d, path, buffer, flags)
   return isItself(d, path, flags) ? dress(int(d), result, buffer) : result
 }
 
+/// Stands in front of libc's `fstatat64`.
 @c(fstatat64)
 public func interposedFstatat64(_ d: Word, _ path: Word, _ buffer: Word, _ flags: Word) -> Word {
   let result = next(cpreload_next_fstatat64, Call4.self)(d, path, buffer, flags)
   return isItself(d, path, flags) ? dress(int(d), result, buffer) : result
 }
 
+/// Stands in front of libc's `statx`.
 @c(statx)
 public func interposedStatx(
   _ d: Word, _ path: Word, _ flags: Word, _ mask: Word, _ buffer: Word

@@ -40,11 +40,13 @@ private func openNodeStream(_ path: Word, _ mode: Word) -> Word {
   return stream
 }
 
+/// Stands in front of libc's `fopen`.
 @c(fopen)
 public func interposedFopen(_ path: Word, _ mode: Word) -> Word {
   opened(next(cpreload_next_fopen, Call2.self)(path, mode), path, mode)
 }
 
+/// Stands in front of libc's `fopen64`.
 @c(fopen64)
 public func interposedFopen64(_ path: Word, _ mode: Word) -> Word {
   opened(next(cpreload_next_fopen64, Call2.self)(path, mode), path, mode)
@@ -62,6 +64,7 @@ private func leaving(_ stream: Word) -> Entry {
   return replace(descriptor, .none)
 }
 
+/// Stands in front of libc's `fclose`.
 @c(fclose)
 public func interposedFclose(_ stream: Word) -> Word {
   let gone = leaving(stream)
@@ -71,7 +74,9 @@ public func interposedFclose(_ stream: Word) -> Word {
 }
 
 @inline(__always)
-private func reopened(_ name: cpreload_next_name, _ path: Word, _ mode: Word, _ stream: Word) -> Word {
+private func reopened(_ name: cpreload_next_name, _ path: Word, _ mode: Word, _ stream: Word)
+  -> Word
+{
   let reopen = next(name, Call3.self)
   let gone = leaving(stream)
   defer { drop(gone) }
@@ -89,11 +94,13 @@ private func reopened(_ name: cpreload_next_name, _ path: Word, _ mode: Word, _ 
   return other
 }
 
+/// Stands in front of libc's `freopen`.
 @c(freopen)
 public func interposedFreopen(_ path: Word, _ mode: Word, _ stream: Word) -> Word {
   reopened(cpreload_next_freopen, path, mode, stream)
 }
 
+/// Stands in front of libc's `freopen64`.
 @c(freopen64)
 public func interposedFreopen64(_ path: Word, _ mode: Word, _ stream: Word) -> Word {
   reopened(cpreload_next_freopen64, path, mode, stream)

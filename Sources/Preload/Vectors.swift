@@ -1,8 +1,9 @@
 import CEngine
 import CPreload
 
-/// readv(2), writev(2) and their kin on a descriptor that may be ours; nil sends the call on. Devices have no
-/// read_iter: the kernel moves the segments one after the other (do_loop_readv_writev) and stops at a short one.
+/// readv(2), writev(2) and their kin on a descriptor that may be ours; nil sends the call on.
+/// Devices have no read_iter: the kernel moves the segments one after the other
+/// (do_loop_readv_writev) and stops at a short one.
 @inline(never)
 private func transferVector(
   _ direction: Direction, _ descriptor: Word, _ vector: Word, _ count: Word, _ offset: Word?,
@@ -15,7 +16,8 @@ private func transferVector(
   if let offset, offset < 0 { return Word(-Errno.EINVAL) }
   let segments = int(count)
   if segments < 0 || segments > 1024 { return Word(-Errno.EINVAL) }  // UIO_MAXIOV
-  let checked = walk(vector, Int(segments)) { _, length in length < 0 ? Word(-Errno.EINVAL) : length }
+  let checked = walk(vector, Int(segments)) { _, length in length < 0 ? Word(-Errno.EINVAL) : length
+  }
   if checked < 0 { return checked }
   guard file.kind == ioasid_device.rawValue else { return Word(-Errno.EINVAL) }
   if flags & ~1 != 0 { return Word(-Errno.EOPNOTSUPP) }  // RWF_HIPRI is all that a loop takes
@@ -28,8 +30,8 @@ private func transferVector(
   }
 }
 
-/// Calls `body` with each segment until it answers an error or less than the segment's length. The sum, or the error
-/// if nothing came before it.
+/// Calls `body` with each segment until it answers an error or less than the segment's length. The
+/// sum, or the error if nothing came before it.
 private func walk(_ vector: Word, _ count: Int, _ body: (Word, Word) -> Word) -> Word {
   var sum = 0
   var number = 0
@@ -74,31 +76,37 @@ private func vectored(
   return next(name, Call5.self)(descriptor, vector, count, offset ?? -1, flags)
 }
 
+/// Stands in front of libc's `readv`.
 @c(readv)
 public func interposedReadv(_ d: Word, _ vector: Word, _ count: Word) -> Word {
   vectored(.read, cpreload_next_readv, d, vector, count, nil, 0)
 }
 
+/// Stands in front of libc's `writev`.
 @c(writev)
 public func interposedWritev(_ d: Word, _ vector: Word, _ count: Word) -> Word {
   vectored(.write, cpreload_next_writev, d, vector, count, nil, 0)
 }
 
+/// Stands in front of libc's `preadv`.
 @c(preadv)
 public func interposedPreadv(_ d: Word, _ vector: Word, _ count: Word, _ offset: Word) -> Word {
   vectored(.read, cpreload_next_preadv, d, vector, count, offset, 0)
 }
 
+/// Stands in front of libc's `preadv64`.
 @c(preadv64)
 public func interposedPreadv64(_ d: Word, _ vector: Word, _ count: Word, _ offset: Word) -> Word {
   vectored(.read, cpreload_next_preadv64, d, vector, count, offset, 0)
 }
 
+/// Stands in front of libc's `pwritev`.
 @c(pwritev)
 public func interposedPwritev(_ d: Word, _ vector: Word, _ count: Word, _ offset: Word) -> Word {
   vectored(.write, cpreload_next_pwritev, d, vector, count, offset, 0)
 }
 
+/// Stands in front of libc's `pwritev64`.
 @c(pwritev64)
 public func interposedPwritev64(_ d: Word, _ vector: Word, _ count: Word, _ offset: Word) -> Word {
   vectored(.write, cpreload_next_pwritev64, d, vector, count, offset, 0)
@@ -106,6 +114,7 @@ public func interposedPwritev64(_ d: Word, _ vector: Word, _ count: Word, _ offs
 
 // Offset −1 of the second versions means the description's own position.
 
+/// Stands in front of libc's `preadv2`.
 @c(preadv2)
 public func interposedPreadv2(
   _ d: Word, _ vector: Word, _ count: Word, _ offset: Word, _ flags: Word
@@ -113,6 +122,7 @@ public func interposedPreadv2(
   vectored(.read, cpreload_next_preadv2, d, vector, count, offset == -1 ? nil : offset, flags)
 }
 
+/// Stands in front of libc's `preadv64v2`.
 @c(preadv64v2)
 public func interposedPreadv64v2(
   _ d: Word, _ vector: Word, _ count: Word, _ offset: Word, _ flags: Word
@@ -120,6 +130,7 @@ public func interposedPreadv64v2(
   vectored(.read, cpreload_next_preadv64v2, d, vector, count, offset == -1 ? nil : offset, flags)
 }
 
+/// Stands in front of libc's `pwritev2`.
 @c(pwritev2)
 public func interposedPwritev2(
   _ d: Word, _ vector: Word, _ count: Word, _ offset: Word, _ flags: Word
@@ -127,6 +138,7 @@ public func interposedPwritev2(
   vectored(.write, cpreload_next_pwritev2, d, vector, count, offset == -1 ? nil : offset, flags)
 }
 
+/// Stands in front of libc's `pwritev64v2`.
 @c(pwritev64v2)
 public func interposedPwritev64v2(
   _ d: Word, _ vector: Word, _ count: Word, _ offset: Word, _ flags: Word
