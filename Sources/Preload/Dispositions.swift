@@ -49,7 +49,7 @@ func changingDispositions<Result>(_ body: () -> Result) -> Result {
     {
       break
     }
-    kernel(.schedYield)
+    yieldToHolder()
     seen = sequence.pointee.load(ordering: .relaxed)
   }
   let result = body()
@@ -65,7 +65,7 @@ func disposition(_ signal: Int32) -> cpreload_disposition {
     let read = cpreload_disposition_of(signal).pointee
     atomicMemoryFence(ordering: .acquiring)
     if before & 1 == 0, sequence.pointee.load(ordering: .relaxed) == before { return read }
-    kernel(.schedYield)
+    yieldToHolder()
   }
 }
 
@@ -212,4 +212,65 @@ public func interposedSysVSignal(_ signal: Word, _ handler: Word) -> Word {
 @c(__sysv_signal)
 public func interposedSysVSignalOfGlibc(_ signal: Word, _ handler: Word) -> Word {
   simple(signal, handler, Flag.noDefer | Flag.resetHandler, holdsItself: false)
+}
+
+/// Stands in front of libc's `sigignore`.
+@c(sigignore)
+public func interposedSigignore(_ signal: Word) -> Word {
+  simple(signal, 1, 0, holdsItself: false) == -1 ? -1 : 0
+}
+
+/// Stands in front of libc's `siginterrupt`.
+@c(siginterrupt)
+public func interposedSiginterrupt(_ signal: Word, _ interrupts: Word) -> Word {
+  var action = Action()
+  guard setDisposition(int(signal), nil, &action) == 0 else { return -1 }
+  if int(interrupts) != 0 {
+    action.flags &= ~Flag.restart
+  } else {
+    action.flags |= Flag.restart
+  }
+  return setDisposition(int(signal), &action, nil)
+}
+
+/// Stands in front of libc's `sigset`, which changes the mask as well: SIG_HOLD is 2.
+@c(sigset)
+public func interposedSigset(_ signal: Word, _ handler: Word) -> Word {
+  guard int(signal) > 0, int(signal) < Int32(CPRELOAD_SIGNALS) else { return fail(Errno.EINVAL) }
+  var before = Action()
+  let wasHeld = changeHeld(int(signal), handler == 2)
+  let result =
+    handler == 2
+    ? setDisposition(int(signal), nil, &before) : simple(signal, handler, 0, holdsItself: false)
+  if result == -1 || wasHeld { return result == -1 ? -1 : 2 }
+  return handler == 2 ? Word(bitPattern: before.handler) : result
+}
+
+/// Stands in front of libc's `sighold`.
+@c(sighold)
+public func interposedSighold(_ signal: Word) -> Word {
+  guard int(signal) > 0, int(signal) < Int32(CPRELOAD_SIGNALS) else { return fail(Errno.EINVAL) }
+  _ = changeHeld(int(signal), true)
+  return 0
+}
+
+/// Stands in front of libc's `sigrelse`.
+@c(sigrelse)
+public func interposedSigrelse(_ signal: Word) -> Word {
+  guard int(signal) > 0, int(signal) < Int32(CPRELOAD_SIGNALS) else { return fail(Errno.EINVAL) }
+  _ = changeHeld(int(signal), false)
+  return 0
+}
+
+/// Blocks or unblocks one signal and answers whether it was blocked.
+private func changeHeld(_ signal: Int32, _ holds: Bool) -> Bool {
+  var new: InlineArray<16, UInt64> = InlineArray(repeating: 0)
+  var old: InlineArray<16, UInt64> = InlineArray(repeating: 0)
+  new[0] = bit(signal)
+  withUnsafePointer(to: &new) { new in
+    withUnsafeMutablePointer(to: &old) { old in
+      _ = interposedSigprocmask(Word(holds ? SIG_BLOCK : SIG_UNBLOCK), word(new), word(old))
+    }
+  }
+  return old[0] & bit(signal) != 0
 }

@@ -82,11 +82,18 @@ func loadedEngine() -> Engine? { Engine(bitPattern: engineWord.pointee.load(orde
 @inline(__always)
 func engine() -> Engine? { loadedEngine() ?? inside(loadEngine) }
 
+/// Lets the thread run that holds what the caller waits for. In a forked copy there is none, and
+/// the first look at who owns this memory sets everything free.
+@inline(never)
+func yieldToHolder() {
+  if !sharesTheParentsMemory() { kernel(.schedYield) }
+}
+
 @inline(never)
 func loadEngine() -> Engine? {
   let loading = cpreload_loading().assumingMemoryBound(to: Atomic<UInt32>.self)
   while !loading.pointee.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged {
-    kernel(.schedYield)
+    yieldToHolder()
   }
   defer { loading.pointee.store(0, ordering: .releasing) }
   if let engine = loadedEngine() { return engine }

@@ -22,6 +22,7 @@ private func raw(
   case 9: interposedMmap(a, b, c, d, e, f)
   case 10: interposedMprotect(a, b, c)
   case 11: interposedMunmap(a, b)
+  case 13: rawDisposition(a, b, c, d)
   case 14: rawMask(a, b, c, d)
   case 16: interposedIoctl(a, b, c)
   case 25: interposedMremap(a, b, c, d, e)
@@ -35,13 +36,13 @@ private func raw(
   case 299: interposedRecvmmsg(a, b, c, d, e)
   case 436: interposedCloseRange(a, b, c)
   case 437: rawOpenat2(a, b, c, d)
-  default: entry(int(a)) == .none ? nil : rawOfOurs(number, a, b, c, d, f)
+  default: entry(int(a)) == .none ? nil : rawOfOurs(number, a, b, c, d, e)
   }
 }
 
 @inline(never)
 private func rawOfOurs(
-  _ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Word, _ f: Word
+  _ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Word, _ e: Word
 ) -> Word? {
   switch number {
   case 0: interposedRead(a, b, c)
@@ -56,6 +57,7 @@ private func rawOfOurs(
   case 262: interposedFstatat(a, b, c, d)
   case 295: interposedPreadv(a, b, c, d)
   case 296: interposedPwritev(a, b, c, d)
+  case 332: interposedStatx(a, b, c, d, e)
   default: nil
   }
 }
@@ -76,4 +78,28 @@ private func rawMask(_ how: Word, _ new: Word, _ old: Word, _ bytes: Word) -> Wo
     changeMask(int(how), UnsafePointer(bitPattern: new), Mask(bitPattern: old)) { how, new, old in
       kernel(.rtSigprocmask, how, new, old, 8)
     })
+}
+
+/// The kernel's struct sigaction: handler, flags, restorer, eight bytes of mask.
+private typealias RawAction = InlineArray<4, UInt64>
+
+/// rt_sigaction(2). The restorer that libc uses does what every restorer must.
+private func rawDisposition(_ signal: Word, _ new: Word, _ old: Word, _ bytes: Word) -> Word? {
+  guard cpreload_in_run() != 0, cpreload_depth() == 0, bytes == 8 else { return nil }
+  var given = Action(), before = Action()
+  if let new = UnsafePointer<RawAction>(bitPattern: new) {
+    given.handler = UInt(new.pointee[0])
+    given.flags = Int32(truncatingIfNeeded: new.pointee[1])
+    given.mask[0] = new.pointee[3]
+  }
+  let result =
+    new == 0
+    ? setDisposition(int(signal), nil, &before) : setDisposition(int(signal), &given, &before)
+  if result == 0, let old = UnsafeMutablePointer<RawAction>(bitPattern: old) {
+    old.pointee[0] = UInt64(before.handler)
+    old.pointee[1] = UInt64(UInt32(bitPattern: before.flags))
+    old.pointee[2] = UInt64(before.restorer)
+    old.pointee[3] = before.mask[0]
+  }
+  return result
 }

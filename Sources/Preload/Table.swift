@@ -59,6 +59,8 @@ func sharesTheParentsMemory() -> Bool {
   let known = owner.pointee.load(ordering: .relaxed)
   if known == me { return false }
   if known != 0 { return true }
+  // A forked copy has none of the threads that were changing something when it was made.
+  cpreload_abandon_locks()
   kernel(.madvise, word(cpreload_owner()), 4096, 18)  // MADV_WIPEONFORK
   owner.pointee.store(me, ordering: .relaxed)
   return false

@@ -23,7 +23,7 @@ struct ProcessTests {
     "Signals stay the program's, and registers act whatever it does with them",
     arguments: [
       "before", "after", "reset_handler", "deaths", "blocked", "in_handler", "alternate_stack",
-      "timer", "shared", "masked_exec",
+      "timer", "shared", "masked_exec", "old_names", "waits",
     ])
   func signals(_ promise: String) throws {
     let workshop = try Workshop.shared.get()

@@ -12,8 +12,9 @@ struct Workshop {
   let refusal: String?
 
   private static let sources = URL(filePath: #filePath).deletingLastPathComponent()
-    .deletingLastPathComponent().appending(path: "Programs")
+    .deletingLastPathComponent().appending(path: "Programs/preload")
   private static let header = sources.deletingLastPathComponent().deletingLastPathComponent()
+    .deletingLastPathComponent()
     .appending(path: "Sources/CEngine")
 
   private init() throws {

@@ -43,7 +43,8 @@ static inline int32_t *_Nonnull cpreload_errno(void) { return &errno; }
   X(__read_chk) X(__pread_chk) X(__pread64_chk) X(lseek) X(lseek64) \
   X(mmap) X(mmap64) X(munmap) X(mprotect) X(mremap) \
   X(fstat) X(fstat64) X(__fxstat) X(__fxstat64) X(fstatat) X(fstatat64) X(__fxstatat) X(__fxstatat64) X(statx) \
-  X(recvmsg) X(recvmmsg) X(sigaction) X(sigprocmask) X(pthread_sigmask) X(syscall)
+  X(recvmsg) X(recvmmsg) X(sigaction) X(sigprocmask) X(pthread_sigmask) \
+  X(sigsuspend) X(pselect) X(ppoll) X(__ppoll_chk) X(epoll_pwait) X(epoll_pwait2) X(syscall)
 
 enum cpreload_next_name {
 #define CPRELOAD_CASE(name) cpreload_next_##name,
@@ -104,6 +105,11 @@ static inline uint32_t cpreload_guarding(void) {
   return __atomic_load_n(&cpreload_process.guarding, __ATOMIC_ACQUIRE);
 }
 static inline void cpreload_set_guarding(void) { __atomic_store_n(&cpreload_process.guarding, 1, __ATOMIC_RELEASE); }
+static inline void cpreload_abandon_locks(void) {
+  __atomic_store_n(&cpreload_process.loading, 0, __ATOMIC_RELAXED);
+  uint64_t sequence = __atomic_load_n(&cpreload_process.sequence, __ATOMIC_RELAXED);
+  __atomic_store_n(&cpreload_process.sequence, (sequence + 1) & ~1ull, __ATOMIC_RELEASE);
+}
 static inline void *_Nonnull cpreload_host(void) { return &cpreload_process.host; }
 
 /// dlopen of a file that lies in the directory of this library; null when it is not there.

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -12,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -274,6 +276,36 @@ static void shared(void) {
   CHECK(load(registers) == 0);
 }
 
+/// The old names, and the raw call.
+static void old_names(void) {
+  struct { void (*handler)(int); unsigned long flags; void (*restorer)(void); uint64_t mask; } raw = {0}, seen = {0};
+  open_device();
+  CHECK(sigset(SIGSEGV, count) == SIG_DFL && sigset(SIGSEGV, SIG_HOLD) == count && load(registers) == register_value);
+  CHECK(sigset(SIGSEGV, count) == SIG_HOLD && sigignore(SIGSEGV) == 0 && load(registers) == register_value);
+  CHECK(sysv_signal(SIGUSR1, count) == SIG_DFL && siginterrupt(SIGUSR1, 1) == 0 && raise(SIGUSR1) == 0 && caught == SIGUSR1);
+  CHECK(signal(SIGUSR1, count) == SIG_DFL && sighold(SIGUSR1) == 0 && (caught = 0, raise(SIGUSR1)) == 0 && caught == 0);
+  CHECK(sigrelse(SIGUSR1) == 0 && caught == SIGUSR1);
+  CHECK(syscall(SYS_rt_sigaction, SIGUSR1, 0, &raw, 8) == 0 && raw.handler == count);
+  raw.mask = ~0ull;
+  CHECK(syscall(SYS_rt_sigaction, SIGSEGV, &raw, &seen, 8) == 0 && seen.handler == SIG_IGN && load(registers) == register_value);
+  CHECK(raise(SIGSEGV) == 0 && caught == SIGSEGV && syscall(SYS_rt_sigaction, SIGSEGV, 0, &seen, 8) == 0 && seen.handler == count);
+}
+
+/// A handler that runs while the program waits with every signal but its own blocked.
+static void waits(void) {
+  sigset_t mask;
+  struct sigaction action = {.sa_handler = masking};
+  open_device();
+  CHECK(sigaction(SIGALRM, &action, 0) == 0);
+  sigfillset(&mask);
+  CHECK(sigprocmask(SIG_SETMASK, &mask, 0) == 0);
+  sigdelset(&mask, SIGALRM);
+  struct itimerval soon = {{0, 0}, {0, 20000}};
+  CHECK(setitimer(ITIMER_REAL, &soon, 0) == 0 && sigsuspend(&mask) == -1 && caught == SIGALRM);
+  CHECK((caught = 0, setitimer(ITIMER_REAL, &soon, 0)) == 0 && ppoll(0, 0, 0, &mask) == -1 && caught == SIGALRM);
+  CHECK((caught = 0, setitimer(ITIMER_REAL, &soon, 0)) == 0 && pselect(0, 0, 0, 0, 0, &mask) == -1 && caught == SIGALRM);
+}
+
 static void masked_exec(void) {
   sigset_t all;
   sigfillset(&all);
@@ -290,7 +322,7 @@ int main(int argument_count, char **arguments) {
   static const struct { const char *name; void (*run)(void); } modes[] = {
       {"before", before}, {"after", after}, {"reset_handler", reset_handler}, {"deaths", deaths}, {"blocked", blocked},
       {"in_handler", in_handler}, {"alternate_stack", alternate_stack}, {"timer", timer}, {"shared", shared},
-      {"masked_exec", masked_exec}, {"heir", heir}};
+      {"masked_exec", masked_exec}, {"old_names", old_names}, {"waits", waits}, {"heir", heir}};
   for (unsigned k = 0; k < sizeof modes / sizeof *modes; k++)
     if (strcmp(arguments[1], modes[k].name) == 0) modes[k].run();
   puts("ok");
