@@ -97,6 +97,28 @@ int32_t clinux_is_eventfd(int32_t descriptor) {
   return r == sizeof name - 1 && !memcmp(link, name, sizeof name - 1);
 }
 
+int64_t clinux_eventfd_id(int32_t descriptor) {
+  char path[40] = "/proc/self/fdinfo/", text[256];
+  char digits[12];
+  int n = 0, at = 18;
+  if (descriptor < 0) return -EBADF;
+  for (int32_t d = descriptor; n == 0 || d; d /= 10) digits[n++] = (char)('0' + d % 10);
+  while (n) path[at++] = digits[--n];
+  int32_t file = clinux_open(path, O_RDONLY | O_CLOEXEC, 0);
+  if (file < 0) return file;
+  long count = enter(SYS_read, file, (long)text, sizeof text - 1, 0, 0, 0);
+  clinux_close(file);
+  if (count < 0) return count;
+  text[count] = 0;
+  static const char name[] = "eventfd-id:";
+  const char *found = strstr(text, name);
+  if (!found) return -EINVAL;
+  int64_t id = 0;
+  for (found += sizeof name - 1; *found == ' ' || *found == '\t'; found++) {}
+  for (; *found >= '0' && *found <= '9'; found++) id = id * 10 + (*found - '0');
+  return id;
+}
+
 int64_t clinux_write(int32_t descriptor, const void *bytes, size_t count) {
   return enter(SYS_write, descriptor, (long)bytes, (long)count, 0, 0, 0);
 }

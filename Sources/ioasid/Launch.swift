@@ -86,7 +86,9 @@ struct Launch {
     if let trace {
       let file = namespace.staged(RunPaths.trace)
       try System.writeFile(file, [], mode: 0o666)
-      try System.mount("/proc/self/fd/\(trace)", on: file, flags: UInt(MS_BIND))
+      // By its path: the descriptor belongs to the namespace that was left, which cannot be bound from.
+      let source = try System.readLink("/proc/self/fd/\(trace)")
+      try System.mount(source, on: file, flags: UInt(MS_BIND))
     }
     var options: MachineImage.Options = trace == nil ? [] : .trace
     if isVerbose { options.insert(.verbose) }

@@ -33,6 +33,8 @@ int32_t clinux_status_flags(int32_t descriptor);
 int32_t clinux_duplicate(int32_t descriptor, int32_t lowest);
 /// 1 for an eventfd, 0 for another open file, −EBADF.
 int32_t clinux_is_eventfd(int32_t descriptor);
+/// The kernel's number for an eventfd, the same for every duplicate; −EINVAL for another file.
+int64_t clinux_eventfd_id(int32_t descriptor);
 /// write(2).
 int64_t clinux_write(int32_t descriptor, const void *_Nonnull bytes, size_t count);
 /// lseek(2).
