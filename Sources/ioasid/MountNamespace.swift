@@ -70,7 +70,8 @@ struct MountNamespace {
       }
       for next in paths {
         path = next
-        try System.mount(staged(path), on: path, flags: UInt(MS_BIND))
+        // With what is mounted below: the trace.
+        try System.mount(staged(path), on: path, flags: UInt(MS_BIND) | UInt(MS_REC))
       }
     } catch { throw Refusal("cannot show \(path): \(error.text)") }
   }
