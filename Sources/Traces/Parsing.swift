@@ -32,6 +32,8 @@ extension TraceLine {
     var scanner = Scanner(bytes: line)
     do throws(Complaint) {
       let call = try scanner.call()
+      // What follows is wrong about the call as a whole.
+      scanner.index = 0
       try Vocabulary.check(call)
       // Numbers with leading zeros, names in another order: one way to write each call.
       let printed = Array(call.description.utf8)
