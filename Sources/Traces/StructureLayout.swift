@@ -131,8 +131,9 @@ struct StructureLayout: Sendable {
     let room = Int(clamping: before.number(at: 0, width: 4) ?? 0)
     var result: [TracedField] = []
     for field in fields where field.direction != .input && field.end <= room {
+      let known = before.number(at: field.offset, width: field.width)
       guard let number = after.number(at: field.offset, width: field.width),
-        isGranted || before.number(at: field.offset, width: field.width) != number
+        isGranted || known != nil && known != number
       else { continue }
       result.append(
         TracedField(field.name, field.format.value(of: number, width: field.width, &naming)))
@@ -144,8 +145,12 @@ struct StructureLayout: Sendable {
   }
 
   private func outputTail(before: [UInt8], after: [UInt8]) -> TracedField? {
+    // cap_offset means nothing without CAPS: what it points at then is the program's own.
+    let flags = after.number(at: 4, width: 4) ?? 0
     switch tail {
     case .none, .bitmap: return nil
+    case .containerCapabilities where flags & 2 == 0, .regionCapabilities where flags & 8 == 0:
+      return nil
     case .containerCapabilities:
       return Capability.list(in: after, headOffset: 16).map { TracedField("capabilities", $0) }
     case .regionCapabilities:
