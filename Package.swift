@@ -79,6 +79,9 @@ let targets: [Target] = [
     dependencies: ["CLinux", "DMATypes", "MachineFile", "PlatformView", "SimulatedPlatform"],
     swiftSettings: settings(touchesMemory: true)),
 
+  .testTarget(
+    name: "GuideTests", dependencies: ["DMATypes", "Shim"], swiftSettings: settings()),
+  .testTarget(name: "TidyTests", swiftSettings: settings()),
   tests("DMATypes", []),
   tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
