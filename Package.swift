@@ -88,6 +88,9 @@ let targets: [Target] = [
     ],
     swiftSettings: settings(touchesMemory: true)),
 
+  .testTarget(
+    name: "GuideTests", dependencies: ["DMATypes", "Shim"], swiftSettings: settings()),
+  .testTarget(name: "TidyTests", swiftSettings: settings()),
   tests("DMATypes", []),
   tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
