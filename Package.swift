@@ -21,9 +21,10 @@ func tests(_ name: String, _ imports: [Target.Dependency], touchesMemory: Bool =
     swiftSettings: settings(touchesMemory: touchesMemory))
 }
 
-/// The preload goes into every process of a run: no Swift runtime, no heap, nothing needed but libc,
-/// and no symbol shown but those it stands in front of. Optimised in every configuration, because a
-/// global that is not constant would be set up under a lock that no signal handler may wait for.
+/// The preload goes into every process of a run: no Swift runtime, no heap, nothing needed but
+/// libc, and no symbol shown but those it stands in front of. Optimised in every configuration,
+/// because a global that is not constant would be set up under a lock that no signal handler may
+/// wait for.
 let preload: Target = .target(
   name: "Preload", dependencies: ["CPreload", "CEngine"], exclude: ["exports.map"],
   swiftSettings: settings() + [
@@ -38,8 +39,8 @@ let preload: Target = .target(
         + linker("-z") + linker("now") + linker("-z") + linker("nodelete"))
   ])
 
-/// The engine goes into every process of a run that opens a VFIO node: its runtime is its own, and no
-/// symbol is shown but one.
+/// The engine goes into every process of a run that opens a VFIO node: its runtime is its own, and
+/// no symbol is shown but one.
 let engine: Target = .target(
   name: "Engine", dependencies: ["CEngine", "DMATypes", "MachineFile", "SharedMachine"],
   exclude: ["exports.map"], swiftSettings: settings(touchesMemory: true),

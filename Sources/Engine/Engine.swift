@@ -34,7 +34,8 @@ enum Token {
   static func file(_ token: UInt64) -> OpenFile { unsafe unmanaged(token).takeUnretainedValue() }
 }
 
-/// The process's view of its run. Replaced in a child that fork made, by the first call it makes there.
+/// The process's view of its run. Replaced in a child that fork made, by the first call it makes
+/// there.
 nonisolated(unsafe) private var machine: Machine?
 nonisolated(unsafe) private var descriptors: HostDescriptors?
 
@@ -45,8 +46,8 @@ func currentMachine() -> Machine {
   return known.isCurrent ? known : machineAfterFork(known)
 }
 
-/// The child has one thread here, or several of which one comes first: all others make a view that is
-/// dropped again, which is harmless because a view holds no state of its own yet.
+/// The child has one thread here, or several of which one comes first: all others make a view that
+/// is dropped again, which is harmless because a view holds no state of its own yet.
 @inline(never)
 private func machineAfterFork(_ parent: Machine) -> Machine {
   let child = Machine(forkedFrom: parent)

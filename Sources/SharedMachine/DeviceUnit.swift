@@ -8,8 +8,8 @@ internal import SoftwareIOMMU
 internal import Synchronization
 internal import UAPI
 
-/// One device of the platform: its registers, buffers and interrupts in a file that the processes of
-/// the run share, under the lock that lies beside them.
+/// One device of the platform: its registers, buffers and interrupts in a file that the processes
+/// of the run share, under the lock that lies beside them.
 final class DeviceUnit: Sendable {
   private static let madeOffset = 0
   private static let openOffset = 8

@@ -3,10 +3,11 @@ internal import DMATypes
 internal import SimulatedPlatform
 internal import Synchronization
 
-/// Waits for eventfds that a program signals to act on a device: IOEVENTFD and the unmasking of INTx.
+/// Waits for eventfds that a program signals to act on a device: IOEVENTFD and the unmasking of
+/// INTx.
 ///
-/// One thread of its own, started with the first of them. A forked child has no such thread: its parent,
-/// which the eventfds belong to, goes on serving them.
+/// One thread of its own, started with the first of them. A forked child has no such thread: its
+/// parent, which the eventfds belong to, goes on serving them.
 final class EventWatcher: Sendable {
   private struct Watched {
     var thread: Int32?

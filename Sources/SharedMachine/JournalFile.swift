@@ -1,7 +1,8 @@
 internal import CLinux
 internal import DMATypes
 
-/// A container's file: its lock, the processes that map in it, and the journal in one of two halves.
+/// A container's file: its lock, the processes that map in it, and the journal in one of two
+/// halves.
 ///
 /// | offset | bytes | what |
 /// |---|---|---|
@@ -65,7 +66,8 @@ final class JournalFile: Sendable {
     owners = OwnerTable(memory: memory, offset: Self.ownersOffset)
   }
 
-  /// The number of the container whose file a descriptor names: `ENOTTY` when it names another file.
+  /// The number of the container whose file a descriptor names: `ENOTTY` when it names another
+  /// file.
   static func number(of descriptor: Int32) throws(Errno) -> UInt64 {
     guard let head = try? SharedMemory(descriptor: descriptor, byteCount: recordsOffset) else {
       throw .notTypewriter

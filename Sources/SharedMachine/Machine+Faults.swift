@@ -41,7 +41,8 @@ extension Machine {
     }
     let unit = units[entry.device]
     let range = TrappedRange(start: UserAddress(entry.start), last: UserAddress(entry.last))
-    // The device's lock is held for the whole instruction: read-modify-write is atomic among threads.
+    // The device's lock is held for the whole instruction: read-modify-write is atomic among
+    // threads.
     let verdict = unit.withState(self) { state, environment -> FaultVerdict in
       unsafe withUnsafeMutablePointer(to: &state) { state in
         var bus = unsafe DeviceBus(

@@ -17,7 +17,8 @@ struct ExclusiveMachine {
     Descriptor.isHeld(machine.files.device(unit.name.rawValue))
   }
 
-  /// A group as its calls see it. Every open device keeps its group open: `vfio_device_open_file()`.
+  /// A group as its calls see it. Every open device keeps its group open:
+  /// `vfio_device_open_file()`.
   func group(_ index: Int) -> GroupState {
     let devices = machine.units.count { $0.group == index && isDeviceFileOpen($0) }
     let container = machine.container(ofGroupAt: index)
@@ -27,8 +28,8 @@ struct ExclusiveMachine {
       openDeviceCount: devices)
   }
 
-  /// Does what the last closes of files left to do, in this process or one that is gone: devices are
-  /// disabled, groups leave their containers, containers that nobody can reach are removed.
+  /// Does what the last closes of files left to do, in this process or one that is gone: devices
+  /// are disabled, groups leave their containers, containers that nobody can reach are removed.
   func sweep() {
     for unit in machine.units where unit.isOpen(self) && !isDeviceFileOpen(unit) {
       unit.close(self)
@@ -127,7 +128,8 @@ extension Machine {
       case .deviceFile:
         guard let unit = units.first(where: { $0.function == index }) else { throw .notTypewriter }
         return OpenedFile(
-          file: OpenFile(kind: .device(unit.index)), descriptor: descriptor, kind: .device, major: 0,
+          file: OpenFile(kind: .device(unit.index)), descriptor: descriptor, kind: .device,
+          major: 0,
           minor: 0)
       default: throw .notTypewriter
       }

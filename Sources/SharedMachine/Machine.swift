@@ -6,11 +6,11 @@ internal import Shim
 internal import SimulatedPlatform
 internal import Synchronization
 
-/// One process's view of the machine that a run shares: its platform, its groups, the containers and
-/// devices that this process has touched.
+/// One process's view of the machine that a run shares: its platform, its groups, the containers
+/// and devices that this process has touched.
 ///
-/// Locks, in this order: the machine's (in shared memory; held to open, join, leave and close), a device's, a
-/// container's, `replicas` (which guards the dictionary only).
+/// Locks, in this order: the machine's (in shared memory; held to open, join, leave and close), a
+/// device's, a container's, `replicas` (which guards the dictionary only).
 public final class Machine: @unchecked Sendable {
   let platform: Platform
   let groups: [GroupFacts]
@@ -51,8 +51,8 @@ public final class Machine: @unchecked Sendable {
     tracer = image.options.contains(.trace) ? Tracer() : nil
   }
 
-  /// The same run, seen by the child that fork made. Nothing of the parent's that a lock of its threads
-  /// guarded is used again.
+  /// The same run, seen by the child that fork made. Nothing of the parent's that a lock of its
+  /// threads guarded is used again.
   public init(forkedFrom parent: Machine) {
     platform = parent.platform
     groups = parent.groups

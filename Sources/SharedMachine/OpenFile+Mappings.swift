@@ -14,9 +14,9 @@ private enum RemapFlag {
 }
 
 extension OpenFile {
-  /// mmap(2): the address, or −errno. A device's registers are mapped closed, whatever the protection
-  /// asked for, on the program's own description, so that the mapping keeps the device open as it
-  /// does in the kernel.
+  /// mmap(2): the address, or −errno. A device's registers are mapped closed, whatever the
+  /// protection asked for, on the program's own description, so that the mapping keeps the device
+  /// open as it does in the kernel.
   public func map(
     _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, length: UInt64,
     protection: Int32, flags: Int32, offset: Int64
@@ -67,12 +67,13 @@ extension Machine {
     return result
   }
 
-  /// mprotect(2) of a range that holds registers: they stay closed, their protection is remembered; what
-  /// else lies in the range is protected as asked.
+  /// mprotect(2) of a range that holds registers: they stay closed, their protection is remembered;
+  /// what else lies in the range is protected as asked.
   public func protectTrapped(
     _ address: UserAddress, length: UInt64, protection: Int32
   ) -> Int64 {
-    // The kernel judges the request; asking for no access at all is never wrong where another would be right.
+    // The kernel judges the request; asking for no access at all is never wrong where another would
+    // be right.
     let verdict = clinux_protect(address.rawValue, length, 0)
     guard verdict == 0, let last = Self.last(address, length) else { return verdict }
     trapped.protect(address.rawValue, last, protection)
@@ -91,7 +92,8 @@ extension Machine {
     return 0
   }
 
-  /// mremap(2) of a range that holds registers: they may move and shrink, never grow (`VM_DONTEXPAND`).
+  /// mremap(2) of a range that holds registers: they may move and shrink, never grow
+  /// (`VM_DONTEXPAND`).
   public func remapTrapped(
     _ address: UserAddress, length: UInt64, newLength: UInt64, flags: Int32,
     newAddress: UserAddress

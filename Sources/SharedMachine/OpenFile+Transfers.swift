@@ -4,8 +4,8 @@ internal import SimulatedPlatform
 internal import UAPI
 
 extension OpenFile {
-  /// read(2) and pread(2): bytes read, or −errno. Offset −1 is the description's own position, which
-  /// moves on.
+  /// read(2) and pread(2): bytes read, or −errno. Offset −1 is the description's own position,
+  /// which moves on.
   public func read(
     _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, count: UInt64, offset: Int64
   ) -> Int64 {
@@ -16,7 +16,9 @@ extension OpenFile {
           try store(value, width: width, to: address.advanced(by: distance))
         }
       }
-    } unit: { machine.units[$0] }
+    } unit: {
+      machine.units[$0]
+    }
   }
 
   /// write(2) and pwrite(2): bytes written, or −errno. Offset −1 is the description's own position,
@@ -31,7 +33,9 @@ extension OpenFile {
           try load(width: width, from: address.advanced(by: distance))
         }
       }
-    } unit: { machine.units[$0] }
+    } unit: {
+      machine.units[$0]
+    }
   }
 
   /// Only devices read and write: containers and groups have no such operation, `vfs_read()`.

@@ -38,8 +38,8 @@ struct OwnerTable {
     }
   }
 
-  /// This process's place, taking one if it has none. A place whose process is gone is taken over when
-  /// `isUnused` says that no mapping names it.
+  /// This process's place, taking one if it has none. A place whose process is gone is taken over
+  /// when `isUnused` says that no mapping names it.
   ///
   /// Throws `ENOMEM` when 128 live processes hold mappings.
   func place(

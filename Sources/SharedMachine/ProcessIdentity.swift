@@ -18,8 +18,8 @@ internal import CLinux
     unsafe page.pointee = token
   }
 
-  /// Gives the child that fork made a token of its own, in the page that fork wiped: a new page would
-  /// land where the program may have made a hole.
+  /// Gives the child that fork made a token of its own, in the page that fork wiped: a new page
+  /// would land where the program may have made a hole.
   init(forkedFrom parent: ProcessIdentity) {
     unsafe page = parent.page
     pid = clinux_pid()

@@ -42,7 +42,8 @@ struct Descriptor: ~Copyable {
     return number
   }
 
-  /// Locks the file for this description, until its last reference goes: others see that it is open.
+  /// Locks the file for this description, until its last reference goes: others see that it is
+  /// open.
   func hold() throws(Errno) {
     let failure = clinux_hold(number)
     guard failure == 0 else { throw Errno(rawValue: -failure) }

@@ -4,8 +4,8 @@ internal import LegacyVFIO
 internal import MachineFile
 internal import Traces
 
-// The calls of the program with a line written for each. The engine chooses at its start between these and the bare
-// ones, so that nobody else pays.
+// The calls of the program with a line written for each. The engine chooses at its start between
+// these and the bare ones, so that nobody else pays.
 
 extension Machine {
   /// Whether the run writes a trace.

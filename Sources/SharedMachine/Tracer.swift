@@ -6,9 +6,9 @@ internal import Traces
 
 /// Writes this process's part of the conversation into the run's trace file.
 ///
-/// One write(2) a line, so that the processes of a run interleave by whole lines. The mutex guards the names and
-/// the order of this process's lines; it is the innermost lock but for the machine's, which a process takes
-/// once, for its number.
+/// One write(2) a line, so that the processes of a run interleave by whole lines. The mutex guards
+/// the names and the order of this process's lines; it is the innermost lock but for the machine's,
+/// which a process takes once, for its number.
 final class Tracer: Sendable {
   /// What this process calls things, and where it writes.
   struct Names {
@@ -137,7 +137,8 @@ struct ProcessNames: TraceNaming {
     }
   }
 
-  /// Names a file that was opened just now: a device has the lowest number that no other open of it has.
+  /// Names a file that was opened just now: a device has the lowest number that no other open of it
+  /// has.
   mutating func handle(ofOpened file: OpenFile) -> TracedHandle {
     if case .device(let index) = file.kind {
       let taken = Set(names.ordinals.values.filter { $0.device == index }.map(\.ordinal))

@@ -2,8 +2,8 @@ internal import CLinux
 internal import DMATypes
 internal import Synchronization
 
-/// The program's mappings of device registers in this process: closed to the processor, so that every
-/// access faults and is performed by the device's model.
+/// The program's mappings of device registers in this process: closed to the processor, so that
+/// every access faults and is performed by the device's model.
 ///
 /// Looked up by the fault handler, so reading takes no lock: an entry's first word is 0 while it
 /// changes. Written under `lock`, which guards nothing else and is taken last.

@@ -58,7 +58,8 @@ public struct ContainerSnapshot: Hashable, Sendable {
     words.append(UInt64(domains.count))
     for domain in domains {
       let facts = domain.facts
-      words.append(UInt64(facts.driver) | (facts.enforcesCoherency ? 1 << 32 : 0)
+      words.append(
+        UInt64(facts.driver) | (facts.enforcesCoherency ? 1 << 32 : 0)
           | (facts.readsWhatIsWritable ? 1 << 33 : 0))
       words += [facts.aperture.start.rawValue, facts.aperture.last.rawValue]
       words += [facts.pageSizes.rawValue, UInt64(domain.members.count)]

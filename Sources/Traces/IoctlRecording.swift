@@ -10,7 +10,8 @@ public struct IoctlRecording: Sendable {
   private let before: [UInt8]
   private var fields: [TracedField]
 
-  /// Reads the argument from the calling process. `handle` must be a container, a group or a device.
+  /// Reads the argument from the calling process. `handle` must be a container, a group or a
+  /// device.
   public init(
     of handle: TracedHandle, request: UInt32, argument: UInt64, _ naming: inout some TraceNaming
   ) {
@@ -61,7 +62,8 @@ public struct IoctlRecording: Sendable {
     }
   }
 
-  /// The whole call. `result` is the ioctl's own or −errno; `opened` the file that it is the descriptor of.
+  /// The whole call. `result` is the ioctl's own or −errno; `opened` the file that it is the
+  /// descriptor of.
   public func call(
     result: Int, opened: TracedHandle?, _ naming: inout some TraceNaming
   ) -> TracedCall {

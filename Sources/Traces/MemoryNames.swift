@@ -1,7 +1,8 @@
 /// Names for places in a program's memory.
 ///
-/// A number that can be an address and lies in no region yet begins a new one, at its page. What a call
-/// that succeeded says of the size becomes the region's: a wild size never swallows its neighbours.
+/// A number that can be an address and lies in no region yet begins a new one, at its page. What a
+/// call that succeeded says of the size becomes the region's: a wild size never swallows its
+/// neighbours.
 public struct MemoryNames: Sendable {
   private static let pageBytes: UInt64 = 4096
   /// No program has memory below: `vm.mmap_min_addr`.

@@ -123,8 +123,8 @@ struct StructureLayout: Sendable {
     }
   }
 
-  /// What came out: after success every field that the call writes, after a refusal what changed. Nil for
-  /// nothing. `after` reaches as far as the program said it has room.
+  /// What came out: after success every field that the call writes, after a refusal what changed.
+  /// Nil for nothing. `after` reaches as far as the program said it has room.
   func output(
     before: [UInt8], after: [UInt8], isGranted: Bool, _ naming: inout some TraceNaming
   ) -> [TracedField]? {

@@ -1,6 +1,7 @@
 import UAPI
 
-// What programs put into the structures of <linux/vfio.h> and what comes out, field by field. Offsets are UAPI's.
+// What programs put into the structures of <linux/vfio.h> and what comes out, field by field.
+// Offsets are UAPI's.
 extension StructureLayout {
   private static func head<Root>(
     _ argsz: KeyPath<Root, UInt32>, _ flags: KeyPath<Root, UInt32>, _ names: NameTable,

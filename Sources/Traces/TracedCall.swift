@@ -2,15 +2,17 @@ public import DMATypes
 
 /// One call of a legacy program, as a line of a trace has it.
 ///
-/// A trace is the conversation between a run's processes and their VFIO files: one line a call, in the order in
-/// which the calls returned. What a line says is what the program said and was told, never where it
-/// said it: no addresses, process ids, descriptor numbers or times. So the same program, run twice,
-/// writes the same lines, and another implementation can be asked the same questions.
+/// A trace is the conversation between a run's processes and their VFIO files: one line a call, in
+/// the order in which the calls returned. What a line says is what the program said and was told,
+/// never where it said it: no addresses, process ids, descriptor numbers or times. So the same
+/// program, run twice, writes the same lines, and another implementation can be asked the same
+/// questions.
 ///
 /// - Files are handles: `container1` (containers count up through the run), `group3`,
 ///   `device-0000:00:05.0` (`#2` when a process opens a device that it has open).
 /// - Memory that the program maps is `m1+0x1000`: places in regions that are named when they first appear, by each
-///   process for itself. Numbers that cannot be memory (below 64 KiB, above user space) stay numbers. IOVAs are
+///   process for itself. Numbers that cannot be memory (below 64 KiB, above user space) stay
+/// numbers. IOVAs are
 ///   the program's own choice and stay numbers, too.
 /// - Eventfds are `event1`; any duplicate has the name of its original.
 /// - The first process of a run that makes a call writes plain lines; the lines of the second, third… begin with
@@ -98,7 +100,8 @@ public enum TracedHandle: Hashable, Sendable {
   case container(UInt64)
   /// A group by its number.
   case group(UInt32)
-  /// A device by its sysfs name; `ordinal` is 1 unless its process has the device open more than once.
+  /// A device by its sysfs name; `ordinal` is 1 unless its process has the device open more than
+  /// once.
   case device(String, ordinal: Int)
   /// The process's `n`-th eventfd.
   case event(Int)

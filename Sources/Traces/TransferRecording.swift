@@ -75,8 +75,8 @@ extension TracedCall {
       ] + Vocabulary.fields(.open, [UInt64(UInt32(bitPattern: flags))]), result: result)
   }
 
-  /// A call on memory that registers are mapped in: munmap, mprotect or mremap, its numbers in the order of the C
-  /// prototype. `result` is the call's own or −errno; mremap's is an address.
+  /// A call on memory that registers are mapped in: munmap, mprotect or mremap, its numbers in the
+  /// order of the C prototype. `result` is the call's own or −errno; mremap's is an address.
   public static func memory(
     _ operation: TracedOperation, _ address: UInt64, _ numbers: [UInt64], result: Int64,
     _ naming: inout some TraceNaming
@@ -90,7 +90,8 @@ extension TracedCall {
     return TracedCall(operation, [start] + rest, result: outcome)
   }
 
-  /// mmap(2) of a file of the conversation, its numbers in the order of the C prototype without the descriptor.
+  /// mmap(2) of a file of the conversation, its numbers in the order of the C prototype without the
+  /// descriptor.
   public static func map(
     _ handle: TracedHandle, _ numbers: [UInt64], result: Int64, _ naming: inout some TraceNaming
   ) -> TracedCall {

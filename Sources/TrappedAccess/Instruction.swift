@@ -116,7 +116,8 @@ struct VectorMove {
   enum Kind {
     /// Loads from the lowest byte up; what the vector length leaves over becomes 0 (VEX) or stays.
     case load
-    /// Loads the lowest element and clears the rest of the first 16 bytes: MOVD, MOVQ, MOVSS, MOVSD.
+    /// Loads the lowest element and clears the rest of the first 16 bytes: MOVD, MOVQ, MOVSS,
+    /// MOVSD.
     case loadElement
     /// Loads eight bytes into the lower or upper half of the first 16.
     case loadLow, loadHigh

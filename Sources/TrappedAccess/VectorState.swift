@@ -38,7 +38,8 @@ private enum Place {
   /// The components that the area has room for.
   private let present: UInt64
 
-  /// The `_fpstate` of a signal frame: a legacy area, followed by the rest where the kernel says so.
+  /// The `_fpstate` of a signal frame: a legacy area, followed by the rest where the kernel says
+  /// so.
   public init(signalFrameArea area: UnsafeMutableRawPointer, layout: VectorLayout) {
     // SAFETY: the legacy area's 512 bytes are always there; sw_reserved tells what follows.
     let magic = unsafe area.load(fromByteOffset: Place.softwareMagic, as: UInt32.self)

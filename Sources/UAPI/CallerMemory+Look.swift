@@ -1,7 +1,8 @@
 public import DMATypes
 
 extension CallerMemory {
-  /// The bytes that can be read at an address: `count`, or as many as come before the first page that cannot.
+  /// The bytes that can be read at an address: `count`, or as many as come before the first page
+  /// that cannot.
   public static func readable(at address: UserAddress, count: Int) -> [UInt8] {
     if let all = try? loadArray(count, of: UInt8(0), from: address) { return all }
     let page = PageSizes.processorPageBytes
@@ -16,7 +17,8 @@ extension CallerMemory {
     return bytes
   }
 
-  /// How many of the bytes at an address lie in pages that a pin for `access` would get, counted from the first.
+  /// How many of the bytes at an address lie in pages that a pin for `access` would get, counted
+  /// from the first.
   public static func present(
     at address: UserAddress, count: UInt64, for access: DMAAccess
   ) -> UInt64 {

@@ -4,8 +4,8 @@ import Glibc
 /// The private mount namespace of a run, while it is built.
 ///
 /// One tmpfs holds everything. It is attached at a directory that no part of the view needs, its
-/// parts are shown where they belong, and `finish` takes the scaffold down: the parts keep the tmpfs
-/// alive.
+/// parts are shown where they belong, and `finish` takes the scaffold down: the parts keep the
+/// tmpfs alive.
 struct MountNamespace {
   /// Always there with sysfs, and nothing of the view is below it.
   static let scaffold = "/sys/dev"
