@@ -14,14 +14,18 @@ extension PlatformView {
     // IORESOURCE_MEM and IORESOURCE_SIZEALIGN.
     let base = UInt64(function.memoryBase)
     resources[0] = (base, base + 0xf_ffff, 0x4_0200)
+    let bytes = function.powerOnConfig
+    let config = bytes.indices.map { bytes[$0] }
+    func word(_ offset: Int) -> UInt16 { UInt16(config[offset]) | UInt16(config[offset + 1]) << 8 }
     return PCIHeader(
-      address: function.address, vendor: 0x1234, device: 0x11e8, subsystemVendor: 0x1af4,
-      subsystemDevice: 0x1100, classCode: 0x00ff00, revision: 0x10,
+      address: function.address, vendor: word(0), device: word(2), subsystemVendor: word(0x2c),
+      subsystemDevice: word(0x2e), classCode: UInt32(word(0xa)) << 8 | UInt32(config[9]),
+      revision: config[8],
       interrupt: Int(function.interruptLine), group: function.group, iommu: function.iommu,
       driver: driver, driverOverride: function.driver == .vfio ? "vfio-pci" : nil,
       isEnabled: false, powerState: "D0",
       resetMethods: isFirstBehindBridge(function.address) ? ["bus"] : [],
-      config: config(of: function), resources: resources)
+      config: config, resources: resources)
   }
 
   /// Whether the kernel found the function before any other of its bus, a bridge being above: then
@@ -32,19 +36,6 @@ extension PlatformView {
     return !addresses.contains {
       $0.segment == address.segment && $0.bus == address.bus && $0 < address
     }
-  }
-
-  private func config(of function: Platform.Function) -> [UInt8] {
-    var config = ConfigBytes(count: 256)
-    config.set(0x00, 0x11e8_1234)
-    config.set(0x04, 0x0010_0103)
-    config.set(0x08, 0x00ff_0010)
-    config.set(0x10, function.memoryBase)
-    config.set(0x2c, 0x1100_1af4)
-    config.set(0x34, 0x40)
-    config.set(0x3c, 0x0100 | UInt32(function.interruptLine))
-    config.set(0x40, 0x0080_0005)
-    return config.bytes
   }
 }
 

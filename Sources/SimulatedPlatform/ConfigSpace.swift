@@ -92,9 +92,9 @@ enum ConfigSpace {
   }
 }
 
-extension PCIDevice {
+extension Platform.Function {
   /// Config space as firmware leaves it: enabled, but not bus master.
-  func powerOnConfig() -> InlineArray<256, UInt8> {
+  public var powerOnConfig: InlineArray<256, UInt8> {
     var config = InlineArray<256, UInt8>(repeating: 0)
     func place(_ value: UInt32, _ width: Int, at index: Int) {
       for byte in 0..<width {
@@ -106,16 +106,18 @@ extension PCIDevice {
     place(0x0103, 2, at: ConfigSpace.command)
     place(0x0010, 2, at: ConfigSpace.status)
     place(0x00ff_0010, 4, at: 0x08)
-    place(function.memoryBase, 4, at: ConfigSpace.barStart)
+    place(memoryBase, 4, at: ConfigSpace.barStart)
     place(0x1af4, 2, at: 0x2c)
     place(0x1100, 2, at: 0x2e)
     place(UInt32(ConfigSpace.msi), 1, at: 0x34)
-    place(UInt32(function.interruptLine), 1, at: 0x3c)
+    place(UInt32(interruptLine), 1, at: 0x3c)
     place(1, 1, at: ConfigSpace.interruptPin)
     place(0x0080_0005, 4, at: ConfigSpace.msi)
     return config
   }
+}
 
+extension PCIDevice {
   /// One chunk of a config read: `vfio_config_do_rw()`.
   func readConfig(_ index: Int, width: Int, _ state: inout DeviceState) -> UInt64 {
     if ConfigSpace.isBAR(index) { state.fixVirtualBARs() }

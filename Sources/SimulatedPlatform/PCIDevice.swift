@@ -43,7 +43,7 @@ public struct PCIDevice: Hashable, Sendable {
   }
 
   /// The state before any program has opened the device.
-  public func initialState() -> DeviceState { DeviceState(config: powerOnConfig()) }
+  public func initialState() -> DeviceState { DeviceState(config: function.powerOnConfig) }
 
   /// The first open of the device: `vfio_pci_core_enable()`.
   public func open(_ state: inout DeviceState) {

@@ -103,12 +103,12 @@ struct Launch {
   }
 
   private func writeMachine(_ image: MachineImage, to path: String) throws(System.Failure) {
+    var lock = [UInt8](repeating: 0, count: Int(CLINUX_LOCK_BYTES))
+    unsafe lock.withUnsafeMutableBytes { bytes in
+      // SAFETY: as many bytes as a lock takes; it has no address of its own inside.
+      if let start = bytes.baseAddress { unsafe clinux_lock_make(start) }
+    }
     try System.writeFile(
-      path, image.bytes(), mode: 0o666, size: image.sharedOffset + image.sharedBytes)
-    let descriptor = try System.check(unsafe open(path, O_RDWR | O_CLOEXEC))
-    defer { close(descriptor) }
-    let failure = clinux_make_robust_lock(
-      descriptor, Int64(image.sharedOffset + SharedRegion.lock))
-    guard failure == 0 else { throw System.Failure(number: failure) }
+      path, image.bytes() + lock, mode: 0o666, size: image.sharedOffset + image.sharedBytes)
   }
 }

@@ -7,8 +7,4 @@
 /// unshare(2) of the mount namespace, with a user namespace around it when `user` is not 0. 0 or the errno.
 int32_t clinux_unshare_mounts(int32_t user);
 
-/// Makes a robust, process-shared pthread mutex of the bytes that stand at `offset` of an open file.
-/// 0 or the errno.
-int32_t clinux_make_robust_lock(int32_t descriptor, int64_t offset);
-
 #endif
