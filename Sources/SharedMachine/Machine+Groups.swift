@@ -60,10 +60,17 @@ struct GroupService: GroupServer {
         try state.plan(settingContainer: target)
       }.rawValue
       let replica = try machine.replica(number)
-      try replica.withSession { (session, journal) throws(Errno) in
-        try session.join(facts, for: machine.caller, journal: &journal)
-      }
+      // The word first: whoever dies between the two leaves a group that the next sweep takes out
+      // of a container that never had it.
       machine.setContainer(ofGroupAt: index, number)
+      do throws(Errno) {
+        try replica.withSession { (session, journal) throws(Errno) in
+          try session.join(facts, for: machine.caller, journal: &journal)
+        }
+      } catch {
+        machine.setContainer(ofGroupAt: index, 0)
+        throw error
+      }
     }
   }
 

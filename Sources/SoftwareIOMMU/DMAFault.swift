@@ -29,6 +29,21 @@ public struct DMAFault: Error, Hashable, Sendable {
   }
 }
 
+extension DMAFault: CustomStringConvertible {
+  /// What a person is told: `cannot read IOVA 0x1000: nothing is mapped there`.
+  public var description: String {
+    let why =
+      switch reason {
+      case .blocked: "the group has no IOMMU table"
+      case .unmapped: "nothing is mapped there"
+      case .denied: "the mapping does not allow it"
+      case .memory: "the program's memory behind it is gone or does not allow it"
+      }
+    let verb = access == .read ? "read" : "write"
+    return "cannot \(verb) IOVA 0x\(String(iova.rawValue, radix: 16)): \(why)"
+  }
+}
+
 /// Where a bus address leads.
 public struct Translation: Hashable, Sendable, BitwiseCopyable {
   /// The address in the owner's memory.
