@@ -56,7 +56,9 @@ extension RangeMap {
     @usableFromInline let base: UnsafeMutableRawPointer
     @inlinable init(base: UnsafeMutableRawPointer) { unsafe self.base = base }
 
-    @inlinable static var capacity: Int { 64 }
+    // Few, because a change moves half of them on average; the fan-out that keeps the tree low is
+    // that of the nodes above.
+    @inlinable static var capacity: Int { 32 }
     // Count, previous and next leaf, and eight bytes that keep the columns aligned to 16.
     @inlinable static var headerBytes: Int { 32 }
     @inlinable static var byteCount: Int {
@@ -250,7 +252,7 @@ extension RangeMap {
   }
 
   /// A place in the chain of leaves.
-  @usableFromInline struct Cursor {
+  @usableFromInline struct Cursor: @unchecked Sendable {
     @usableFromInline var leaf: Leaf
     @usableFromInline var index: Int
 

@@ -16,7 +16,6 @@ internal import DMATypes
 final class JournalFile: Sendable {
   static let numberOffset = 0
   private static let capacityOffset = 8
-  private static let publishedOffset = 16
   private static let lockOffset = 64
   private static let ownersOffset = 128
   private static let recordsOffset = 4096
@@ -51,14 +50,14 @@ final class JournalFile: Sendable {
     lock = memory.lock(at: Self.lockOffset)
     owners = OwnerTable(memory: memory, offset: Self.ownersOffset)
     lock.make()
-    memory[Self.capacityOffset] = UInt64(capacity)
-    memory.storeReleasing(Self.numberOffset, number)
+    memory.words[Self.capacityOffset] = UInt64(capacity)
+    memory.words.storeReleasing(Self.numberOffset, number)
   }
 
   /// Maps the file of an existing container.
   init(descriptor: Int32) throws(Errno) {
     let head = try SharedMemory(descriptor: descriptor, byteCount: Self.recordsOffset)
-    capacity = Int(head[Self.capacityOffset])
+    capacity = Int(head.words[Self.capacityOffset])
     memory = try SharedMemory(
       descriptor: descriptor, byteCount: Self.byteCount(capacity: capacity))
     lock = memory.lock(at: Self.lockOffset)
@@ -70,8 +69,37 @@ final class JournalFile: Sendable {
     guard let head = try? SharedMemory(descriptor: descriptor, byteCount: recordsOffset) else {
       throw .notTypewriter
     }
-    return head[numberOffset]
+    return head.words[numberOffset]
   }
+
+  /// The journal's records, for as long as this file is kept.
+  var records: JournalRecords { JournalRecords(words: memory.words, capacity: capacity) }
+
+  /// Asks at once for the memory of records that are about to be written to a half.
+  func prepareHalf(of generation: UInt64, records: Int) {
+    memory.prepare(
+      Self.half(of: generation, capacity: capacity),
+      byteCount: min(records, capacity) * JournalRecord.byteCount)
+  }
+
+  fileprivate static func half(of generation: UInt64, capacity: Int) -> Int {
+    recordsOffset + (generation & 1 == 0 ? 0 : capacity * JournalRecord.byteCount)
+  }
+
+  /// Gives back the memory of the half that a generation does not use.
+  func forgetHalf(notOf generation: UInt64) {
+    memory.forget(
+      Self.half(of: generation + 1, capacity: capacity),
+      byteCount: capacity * JournalRecord.byteCount)
+  }
+}
+
+/// The journal in a container's file, looked at without keeping the file.
+struct JournalRecords {
+  private static let publishedOffset = 16
+
+  fileprivate let words: SharedMemory.Words
+  fileprivate let capacity: Int
 
   /// A place in the journal: which rewriting of it, and how many records.
   struct Position: Equatable {
@@ -86,8 +114,8 @@ final class JournalFile: Sendable {
   /// All that has happened so far.
   @inline(__always)
   var published: Position {
-    get { Position(word: memory.loadAcquiring(Self.publishedOffset)) }
-    set { memory.storeReleasing(Self.publishedOffset, newValue.word) }
+    get { Position(word: words.loadAcquiring(Self.publishedOffset)) }
+    nonmutating set { words.storeReleasing(Self.publishedOffset, newValue.word) }
   }
 
   /// The record at an index of a generation's half.
@@ -95,25 +123,18 @@ final class JournalFile: Sendable {
   subscript(generation: UInt64, index: Int) -> JournalRecord {
     get {
       let at = offset(generation, index)
-      return JournalRecord(head: memory[at], body: memory[at + 8])
+      return JournalRecord(head: words[at], body: words[at + 8])
     }
-    set {
+    nonmutating set {
       let at = offset(generation, index)
-      memory[at] = newValue.head
-      memory[at + 8] = newValue.body
+      words[at] = newValue.head
+      words[at + 8] = newValue.body
     }
   }
 
   @inline(__always)
   private func offset(_ generation: UInt64, _ index: Int) -> Int {
     precondition(index < capacity)
-    let half = generation & 1 == 0 ? 0 : capacity
-    return Self.recordsOffset + (half + index) * JournalRecord.byteCount
-  }
-
-  /// Gives back the memory of the half that a generation does not use.
-  func forgetHalf(notOf generation: UInt64) {
-    let bytes = capacity * JournalRecord.byteCount
-    memory.forget(Self.recordsOffset + (generation & 1 == 0 ? bytes : 0), byteCount: bytes)
+    return JournalFile.half(of: generation, capacity: capacity) + index * JournalRecord.byteCount
   }
 }
