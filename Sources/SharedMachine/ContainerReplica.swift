@@ -155,11 +155,12 @@ struct ReplicaContent: ContainerServer {
     journal = JournalWriter(records: records, position: published)
   }
 
-  /// Keeps the journal's size to that of the live mappings, and a quarter more.
+  /// Keeps the journal's size to that of the live mappings, a quarter more and 256 KiB. Less history
+  /// would be forgotten more often, and what it costs is the pages of the other half.
   @inline(__always)
   mutating func rewriteIfLong() {
     let live = max(session.mappingCount, snapshotCount)
-    if journal.position.count > 4096 + live + live >> 2 { rewrite() }
+    if journal.position.count > JournalFile.spareRecords + live + live >> 2 { rewrite() }
   }
 
   /// Writes the live state into the other half of the file and switches to it by one store.

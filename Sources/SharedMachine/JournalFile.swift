@@ -33,11 +33,14 @@ final class JournalFile: Sendable {
     recordsOffset + 2 * capacity * JournalRecord.byteCount
   }
 
+  /// The history that even a journal of few live mappings may hold.
+  static let spareRecords = 16384
+
   /// Enough records for `mappingLimit` mappings of any size, their removal, and history to rewrite.
   static func capacity(mappingLimit: UInt32) -> Int {
     // Beyond this many the file would not fit an address space; MAP then answers ENOMEM.
     let mappings = min(Int(mappingLimit), 1 << 26)
-    return (mappings * 4 + 16384 + 255) & ~255
+    return (mappings * 4 + 2 * spareRecords + 255) & ~255
   }
 
   /// Makes the content of a new, empty file that `descriptor` names.

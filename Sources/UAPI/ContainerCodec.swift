@@ -50,7 +50,7 @@ public enum ContainerCodec {
         var head = UnmapLayout()
         let request = try unmapRequest(UserAddress(argument), &head)
         head.size = try server.unmap(request)
-        try CallerMemory.store(head, to: UserAddress(argument))
+        try answer(head, to: UserAddress(argument))
         return 0
       default: break
       }
@@ -142,6 +142,13 @@ public enum ContainerCodec {
       all: head.flags & 2 != 0, invalidatesAddress: head.flags & 4 != 0,
       bitmap: head.flags & 1 != 0 ? try bitmap(of: head, argument) : nil, iova: IOVA(head.iova),
       size: head.size)
+  }
+
+  /// Writes the answer of an UNMAP_DMA.
+  @usableFromInline static func answer(
+    _ head: UnmapLayout, to argument: UserAddress
+  ) throws(Errno) {
+    try CallerMemory.store(head, to: argument)
   }
 
   private static func bitmap(
