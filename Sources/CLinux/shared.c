@@ -133,10 +133,6 @@ int64_t clinux_remap(uint64_t address, uint64_t length, uint64_t new_length, int
 int64_t clinux_punch(uint64_t address, uint64_t length) {
   return enter(SYS_madvise, (long)address, (long)length, MADV_REMOVE, 0, 0, 0);
 }
-void clinux_populate(uint64_t address, uint64_t length) {
-  enum { populate_write = 23 };  // MADV_POPULATE_WRITE, Linux 5.14
-  enter(SYS_madvise, (long)address, (long)(length + 4095) & ~4095L, populate_write, 0, 0, 0);
-}
 
 uint64_t *clinux_wiped_page(void) {
   int64_t page = clinux_map(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

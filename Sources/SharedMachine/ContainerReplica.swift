@@ -174,7 +174,6 @@ struct ReplicaContent: ContainerServer {
       index += 1
     }
     encode(.restored(session.state.snapshot), write)
-    file.prepareHalf(of: generation, records: index + session.mappingCount)
     for element in session.mappings {
       encode(.mapped(Mapping(range: element.range, memory: element.value)), write)
     }

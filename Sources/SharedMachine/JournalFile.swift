@@ -78,13 +78,6 @@ final class JournalFile: Sendable {
   /// The journal's records, for as long as this file is kept.
   var records: JournalRecords { JournalRecords(words: memory.words, capacity: capacity) }
 
-  /// Asks at once for the memory of records that are about to be written to a half.
-  func prepareHalf(of generation: UInt64, records: Int) {
-    memory.prepare(
-      Self.half(of: generation, capacity: capacity),
-      byteCount: min(records, capacity) * JournalRecord.byteCount)
-  }
-
   fileprivate static func half(of generation: UInt64, capacity: Int) -> Int {
     recordsOffset + (generation & 1 == 0 ? 0 : capacity * JournalRecord.byteCount)
   }

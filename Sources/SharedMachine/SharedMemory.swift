@@ -31,11 +31,6 @@ internal import DMATypes
     set { words[offset] = newValue }
   }
 
-  /// Asks for whole pages at once that are about to be written.
-  func prepare(_ offset: Int, byteCount: Int) {
-    unsafe clinux_populate(UInt64(UInt(bitPattern: base + offset)), UInt64(byteCount))
-  }
-
   /// The value that lies at an offset, in place; the caller holds the lock that guards it.
   @inline(__always)
   func with<Value: BitwiseCopyable, Result, Failure: Error>(

@@ -48,9 +48,6 @@ int64_t clinux_protect(uint64_t address, uint64_t length, int32_t protection);
 int64_t clinux_remap(uint64_t address, uint64_t length, uint64_t new_length, int32_t flags, uint64_t new_address);
 /// Gives the pages of a shared mapping back to the file system: they read as zeros (MADV_REMOVE).
 int64_t clinux_punch(uint64_t address, uint64_t length);
-/// Makes the pages of a mapping present, to be written (MADV_POPULATE_WRITE); they come one by one where the kernel
-/// cannot.
-void clinux_populate(uint64_t address, uint64_t length);
 
 /// A private page that a forked child finds zeroed (MADV_WIPEONFORK). Null when there is no memory.
 uint64_t *_Nullable clinux_wiped_page(void);
