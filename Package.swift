@@ -20,9 +20,10 @@ func tests(_ name: String, _ imports: [Target.Dependency], touchesMemory: Bool =
     name: name + "Tests", dependencies: [.byName(name: name)] + imports,
     swiftSettings: settings(touchesMemory: touchesMemory))
 }
-/// The preload goes into every process of a run: no Swift runtime, no heap, nothing needed but libc, and no symbol
-/// shown but those it stands in front of. Optimised in every configuration, because a global that is not
-/// constant would be set up under a lock that no signal handler may wait for.
+
+/// The preload goes into every process of a run: no Swift runtime, no heap, nothing needed but libc,
+/// and no symbol shown but those it stands in front of. Optimised in every configuration, because a
+/// global that is not constant would be set up under a lock that no signal handler may wait for.
 let preload: Target = .target(
   name: "Preload", dependencies: ["CPreload", "CEngine"], exclude: ["exports.map"],
   swiftSettings: settings() + [
@@ -31,7 +32,8 @@ let preload: Target = .target(
   ],
   linkerSettings: [
     .unsafeFlags(
-      ["-enable-experimental-feature", "Embedded", "-use-ld=lld", "-Xclang-linker", "-static-libgcc"]
+      ["-enable-experimental-feature", "Embedded", "-use-ld=lld"]
+        + ["-Xclang-linker", "-static-libgcc"]
         + linker("--version-script=\(Context.packageDirectory)/Sources/Preload/exports.map")
         + linker("-z") + linker("now") + linker("-z") + linker("nodelete"))
   ])
@@ -72,23 +74,34 @@ let targets: [Target] = [
       "SimulatedPlatform", "TrappedAccess", "MachineFile", "CLinux",
     ], touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
+  module(
+    "Conformance", ["DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU"],
+    touchesMemory: true),
+  module("PlatformFile", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   engine,
   preload,
   .executableTarget(
     name: "ioasid",
-    dependencies: ["CLinux", "DMATypes", "MachineFile", "PlatformView", "SimulatedPlatform"],
+    dependencies: [
+      "CLinux", "DMATypes", "MachineFile", "PlatformFile", "PlatformView", "SimulatedPlatform",
+    ],
     swiftSettings: settings(touchesMemory: true)),
 
   tests("DMATypes", []),
   tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
+  tests("Conformance", []),
   tests("MachineFile", []),
   tests("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
+  tests("PlatformFile", ["DMATypes", "SimulatedPlatform"]),
+  tests("PlatformView", ["SimulatedPlatform"]),
+  tests("ioasid", ["PlatformView", "SimulatedPlatform"]),
   .executableTarget(name: "edu-copy", path: "Tests/Programs/edu-copy"),
   .testTarget(name: "ConversationTests", swiftSettings: settings()),
+  .testTarget(name: "PreloadTests", swiftSettings: settings()),
 ]
 
 let package = Package(

@@ -41,15 +41,20 @@ public struct IOMMUFacts: Hashable, Sendable {
   public var pageSizes: PageSizes
   /// Whether it makes every device access cache coherent.
   public var enforcesCoherency: Bool
+  /// Whether devices can read what they may write: tables in the processor's own format, and the
+  /// VT-d that QEMU shows, know no write-only page.
+  public var readsWhatIsWritable: Bool
 
   /// States the facts.
   public init(
-    driver: UInt32, aperture: IOVARange, pageSizes: PageSizes, enforcesCoherency: Bool
+    driver: UInt32, aperture: IOVARange, pageSizes: PageSizes, enforcesCoherency: Bool,
+    readsWhatIsWritable: Bool = false
   ) {
     self.driver = driver
     self.aperture = aperture
     self.pageSizes = pageSizes
     self.enforcesCoherency = enforcesCoherency
+    self.readsWhatIsWritable = readsWhatIsWritable
   }
 }
 

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE 1
 #include "clinux.h"
+#include "kernel.h"
 #include <cpuid.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -15,8 +16,8 @@ void clinux_segment_bases(uint64_t *fs, uint64_t *gs) {
     return;
   }
   *fs = *gs = 0;
-  syscall(SYS_arch_prctl, arch_get_fs, fs);
-  syscall(SYS_arch_prctl, arch_get_gs, gs);
+  enter(SYS_arch_prctl, arch_get_fs, (long)fs, 0, 0, 0, 0);
+  enter(SYS_arch_prctl, arch_get_gs, (long)gs, 0, 0, 0, 0);
 }
 
 uint32_t clinux_xsave_offset(uint32_t component) {

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE 1
 #include "clinux_shared.h"
+#include "kernel.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -14,17 +15,6 @@
 #include <unistd.h>
 
 _Static_assert(sizeof(pthread_mutex_t) <= CLINUX_LOCK_BYTES, "a lock fits its place");
-
-// The kernel entered directly: inside the engine no call may come back through the preload's symbols.
-static long enter(long n, long a, long b, long c, long d, long e, long f) {
-  long r;
-  register long r10 __asm__("r10") = d;
-  register long r8 __asm__("r8") = e;
-  register long r9 __asm__("r9") = f;
-  __asm__ volatile("syscall" : "=a"(r) : "a"(n), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                   : "rcx", "r11", "memory");
-  return r;
-}
 
 void clinux_lock_make(void *lock) {
   pthread_mutexattr_t attributes;

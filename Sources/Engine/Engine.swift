@@ -55,7 +55,7 @@ private func withMachine<Result>(_ body: (Machine) -> Result) -> Result {
 /// view, which may be locked for ever.
 @inline(never)
 private func machineAfterFork(_ parent: Machine) -> Machine {
-  guard let child = Machine(forkedFrom: parent) else { return parent }
+  let child = Machine(forkedFrom: parent)
   unsafe machine = .passRetained(child)
   return child
 }

@@ -14,6 +14,7 @@ public enum RunPaths {
   public static let groups = "/sys/module/ioasid/groups"
   /// One regular file for each device, named as sysfs names the device.
   public static let devices = "/sys/module/ioasid/devices"
-  /// The file that `--trace` named, whatever the directory or root of the process. Absent without it.
+  /// The file that `--trace` named, whatever the directory or root of the process. Absent without
+  /// it.
   public static let trace = "/sys/module/ioasid/trace"
 }

@@ -7,6 +7,7 @@ func forget(_ descriptor: Int32) {
   drop(replace(descriptor, .none))
 }
 
+/// Stands in front of libc's `close`.
 @c(close)
 public func interposedClose(_ descriptor: Word) -> Word {
   if _slowPath(entry(int(descriptor)) != .none) { return closeOurs(descriptor) }
@@ -18,7 +19,8 @@ func closeOurs(_ descriptor: Word) -> Word {
   if entry(int(descriptor)) == .hidden { return fail(Errno.EBADF) }
   let close = next(cpreload_next_close, Call1.self)
   if sharesTheParentsMemory() { return close(descriptor) }
-  // Out of the table before the number is free for another thread; the engine hears of it when the kernel has let go.
+  // Out of the table before the number is free for another thread; the engine hears of it when the
+  // kernel has let go.
   let gone = replace(int(descriptor), .none)
   let result = close(descriptor)
   let error = cpreload_errno().pointee
@@ -52,20 +54,23 @@ func enterDuplicate(_ original: Int32, _ copy: Int32) {
   cpreload_errno().pointee = error
 }
 
+/// Stands in front of libc's `dup`.
 @c(dup)
 public func interposedDup(_ original: Word) -> Word {
   if _slowPath(entry(int(original)) == .hidden) { return fail(Errno.EBADF) }
   return duplicated(original, next(cpreload_next_dup, Call1.self)(original))
 }
 
-/// What duplicating over a number answers before the kernel is asked: the engine's own descriptors are not there
-/// to be copied, and one of them that stands in the way is the race between open and dup that dup2(2) knows.
+/// What duplicating over a number answers before the kernel is asked: the engine's own descriptors
+/// are not there to be copied, and one of them that stands in the way is the race between open and
+/// dup that dup2(2) knows.
 @inline(__always)
 func refusal(_ original: Word, _ copy: Word) -> Int32 {
   if _slowPath(entry(int(original)) == .hidden) { return Errno.EBADF }
   return _slowPath(entry(int(copy)) == .hidden) ? Errno.EBUSY : 0
 }
 
+/// Stands in front of libc's `dup2`.
 @c(dup2)
 public func interposedDup2(_ original: Word, _ copy: Word) -> Word {
   let refused = refusal(original, copy)
@@ -73,6 +78,7 @@ public func interposedDup2(_ original: Word, _ copy: Word) -> Word {
   return duplicated(original, next(cpreload_next_dup2, Call2.self)(original, copy))
 }
 
+/// Stands in front of libc's `dup3`.
 @c(dup3)
 public func interposedDup3(_ original: Word, _ copy: Word, _ flags: Word) -> Word {
   let refused = refusal(original, copy)
@@ -89,11 +95,13 @@ func controlled(_ descriptor: Word, _ command: Word, _ argument: Word, _ call: C
   return isDuplicate ? duplicated(descriptor, result) : result
 }
 
+/// Stands in front of libc's `fcntl`.
 @c(fcntl)
 public func interposedFcntl(_ descriptor: Word, _ command: Word, _ argument: Word) -> Word {
   controlled(descriptor, command, argument, next(cpreload_next_fcntl, Call3.self))
 }
 
+/// Stands in front of libc's `fcntl64`.
 @c(fcntl64)
 public func interposedFcntl64(_ descriptor: Word, _ command: Word, _ argument: Word) -> Word {
   controlled(descriptor, command, argument, next(cpreload_next_fcntl64, Call3.self))

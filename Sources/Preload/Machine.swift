@@ -12,6 +12,7 @@ enum Errno {
   static var ENODEV: Int32 { 19 }
   static var EINVAL: Int32 { 22 }
   static var ENFILE: Int32 { 23 }
+  static var EOPNOTSUPP: Int32 { 95 }
   static var ESPIPE: Int32 { 29 }
 }
 
@@ -47,18 +48,22 @@ func machineDevice() -> UInt64 {
   let known = cpreload_machine_device().assumingMemoryBound(to: Atomic<UInt64>.self)
   let device = known.pointee.load(ordering: .relaxed)
   if device != 0 { return device }
-  guard let found = status(currentDirectory, path("/sys/module/ioasid/machine"), 0) else { return 0 }
+  guard let found = status(currentDirectory, path("/sys/module/ioasid/machine"), 0) else {
+    return 0
+  }
   known.pointee.store(UInt64(found.st_dev), ordering: .relaxed)
   return UInt64(found.st_dev)
 }
 
-/// Runs engine code: a signal handler of the program that arrives meanwhile waits until the thread has left.
+/// Runs engine code: a signal handler of the program that arrives meanwhile waits until the thread
+/// has left.
 @inline(__always)
 func inside<Result>(_ body: () -> Result) -> Result {
   let depth = cpreload_depth()
   cpreload_set_depth(depth + 1)
   let result = body()
   cpreload_set_depth(depth)
+  if _slowPath(depth == 0 && cpreload_deferred() != 0) { deliverDeferred() }
   return result
 }
 
@@ -77,15 +82,23 @@ func loadedEngine() -> Engine? { Engine(bitPattern: engineWord.pointee.load(orde
 @inline(__always)
 func engine() -> Engine? { loadedEngine() ?? inside(loadEngine) }
 
+/// Lets the thread run that holds what the caller waits for. In a forked copy there is none, and
+/// the first look at who owns this memory sets everything free.
+@inline(never)
+func yieldToHolder() {
+  if !sharesTheParentsMemory() { kernel(.schedYield) }
+}
+
 @inline(never)
 func loadEngine() -> Engine? {
   let loading = cpreload_loading().assumingMemoryBound(to: Atomic<UInt32>.self)
   while !loading.pointee.compareExchange(expected: 0, desired: 1, ordering: .acquiring).exchanged {
-    kernel(.schedYield)
+    yieldToHolder()
   }
   defer { loading.pointee.store(0, ordering: .releasing) }
   if let engine = loadedEngine() { return engine }
   guard let engine = startEngine() else { return nil }
+  guardProcess()
   engineWord.pointee.store(UInt(bitPattern: engine), ordering: .releasing)
   return engine
 }

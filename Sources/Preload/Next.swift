@@ -1,7 +1,8 @@
 import CPreload
 
-/// Every parameter is one machine word. On x86-64 a variadic callee receives its integer arguments exactly
-/// as a callee with fixed parameters would, so `open`, `fcntl`, `ioctl` and `syscall` need no va_list.
+/// Every parameter is one machine word. On x86-64 a variadic callee receives its integer arguments
+/// exactly as a callee with fixed parameters would, so `open`, `fcntl`, `ioctl` and `syscall` need
+/// no va_list.
 public typealias Word = Int
 
 typealias Call1 = @convention(c) (Word) -> Word
@@ -12,8 +13,9 @@ typealias Call5 = @convention(c) (Word, Word, Word, Word, Word) -> Word
 typealias Call6 = @convention(c) (Word, Word, Word, Word, Word, Word) -> Word
 typealias Call7 = @convention(c) (Word, Word, Word, Word, Word, Word, Word) -> Word
 
-/// The definition after ours in the search order, found once. Inside an interposer the libc symbol of the same
-/// name is the interposer itself, and the compiler says nothing about that endless loop.
+/// The definition after ours in the search order, found once. Inside an interposer the libc symbol
+/// of the same name is the interposer itself, and the compiler says nothing about that endless
+/// loop.
 @inline(__always)
 func next<Function>(_ name: cpreload_next_name, _: Function.Type) -> Function {
   var address = cpreload_next(name.rawValue)
@@ -40,6 +42,14 @@ struct SystemCall: RawRepresentable {
   static var fcntl: SystemCall { SystemCall(rawValue: 72) }
   static var getpid: SystemCall { SystemCall(rawValue: 39) }
   static var madvise: SystemCall { SystemCall(rawValue: 28) }
+  static var open: SystemCall { SystemCall(rawValue: 2) }
+  static var getdents: SystemCall { SystemCall(rawValue: 217) }
+  static var gettid: SystemCall { SystemCall(rawValue: 186) }
+  static var rtSigprocmask: SystemCall { SystemCall(rawValue: 14) }
+  static var rtTgsigqueueinfo: SystemCall { SystemCall(rawValue: 297) }
+  static var sigaltstack: SystemCall { SystemCall(rawValue: 131) }
+  static var processVMReadv: SystemCall { SystemCall(rawValue: 310) }
+  static var tgkill: SystemCall { SystemCall(rawValue: 234) }
   static var getrlimit: SystemCall { SystemCall(rawValue: 97) }
   static var close: SystemCall { SystemCall(rawValue: 3) }
   static var schedYield: SystemCall { SystemCall(rawValue: 24) }

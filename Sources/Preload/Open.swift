@@ -1,9 +1,10 @@
 import CEngine
 import CPreload
 
-/// open(2) of a path that the kernel refused to open. Device nodes of the run lie on a file system where no
-/// device opens: by then look-up, permissions of directories and flags were the kernel's own, and only this
-/// last refusal is left. `refused` is the call's result and errno holds the refusal.
+/// open(2) of a path that the kernel refused to open. Device nodes of the run lie on a file system
+/// where no device opens: by then look-up, permissions of directories and flags were the kernel's
+/// own, and only this last refusal is left. `refused` is the call's result and errno holds the
+/// refusal.
 @inline(__always)
 func orNode(_ result: Word, _ directory: Word, _ path: Word, _ flags: Word) -> Word {
   if _fastPath(int(result) >= 0) {
@@ -58,7 +59,8 @@ func settle(_ file: ioasid_open_file) -> Word {
   return Word(-Errno.ENFILE)
 }
 
-/// A descriptor that came from elsewhere (exec, a socket, a raw system call), pinned, if it is the machine's.
+/// A descriptor that came from elsewhere (exec, a socket, a raw system call), pinned, if it is the
+/// machine's.
 @inline(never)
 func adopt(_ descriptor: Int32) -> Int? {
   let seen = tableEntry(descriptor)
@@ -93,16 +95,19 @@ func adopt(_ descriptor: Int32) -> Int? {
   return index
 }
 
+/// Stands in front of libc's `open`.
 @c(open)
 public func interposedOpen(_ path: Word, _ flags: Word, _ mode: Word) -> Word {
   orNode(next(cpreload_next_open, Call3.self)(path, flags, mode), currentDirectory, path, flags)
 }
 
+/// Stands in front of libc's `open64`.
 @c(open64)
 public func interposedOpen64(_ path: Word, _ flags: Word, _ mode: Word) -> Word {
   orNode(next(cpreload_next_open64, Call3.self)(path, flags, mode), currentDirectory, path, flags)
 }
 
+/// Stands in front of libc's `openat`.
 @c(openat)
 public func interposedOpenat(
   _ directory: Word, _ path: Word, _ flags: Word, _ mode: Word
@@ -111,6 +116,7 @@ public func interposedOpenat(
     next(cpreload_next_openat, Call4.self)(directory, path, flags, mode), directory, path, flags)
 }
 
+/// Stands in front of libc's `openat64`.
 @c(openat64)
 public func interposedOpenat64(
   _ directory: Word, _ path: Word, _ flags: Word, _ mode: Word
@@ -119,22 +125,27 @@ public func interposedOpenat64(
     next(cpreload_next_openat64, Call4.self)(directory, path, flags, mode), directory, path, flags)
 }
 
-// What _FORTIFY_SOURCE makes of a call without a mode; glibc aborts when there should have been one.
+// What _FORTIFY_SOURCE makes of a call without a mode; glibc aborts when there should have been
+// one.
+/// Stands in front of libc's `__open_2`.
 @c(__open_2)
 public func interposedCheckedOpen(_ path: Word, _ flags: Word) -> Word {
   orNode(next(cpreload_next___open_2, Call2.self)(path, flags), currentDirectory, path, flags)
 }
 
+/// Stands in front of libc's `__open64_2`.
 @c(__open64_2)
 public func interposedCheckedOpen64(_ path: Word, _ flags: Word) -> Word {
   orNode(next(cpreload_next___open64_2, Call2.self)(path, flags), currentDirectory, path, flags)
 }
 
+/// Stands in front of libc's `__openat_2`.
 @c(__openat_2)
 public func interposedCheckedOpenat(_ directory: Word, _ path: Word, _ flags: Word) -> Word {
   orNode(next(cpreload_next___openat_2, Call3.self)(directory, path, flags), directory, path, flags)
 }
 
+/// Stands in front of libc's `__openat64_2`.
 @c(__openat64_2)
 public func interposedCheckedOpenat64(_ directory: Word, _ path: Word, _ flags: Word) -> Word {
   orNode(
@@ -143,11 +154,13 @@ public func interposedCheckedOpenat64(_ directory: Word, _ path: Word, _ flags: 
 
 private let creating = Word(O_CREAT | O_WRONLY | O_TRUNC)
 
+/// Stands in front of libc's `creat`.
 @c(creat)
 public func interposedCreat(_ path: Word, _ mode: Word) -> Word {
   orNode(next(cpreload_next_creat, Call2.self)(path, mode), currentDirectory, path, creating)
 }
 
+/// Stands in front of libc's `creat64`.
 @c(creat64)
 public func interposedCreat64(_ path: Word, _ mode: Word) -> Word {
   orNode(next(cpreload_next_creat64, Call2.self)(path, mode), currentDirectory, path, creating)

@@ -5,6 +5,7 @@ import CPreload
 @inline(__always)
 func isVFIO(_ request: Word) -> Bool { request & 0xff00 == 0x3b00 }
 
+/// Stands in front of libc's `ioctl`.
 @c(ioctl)
 public func interposedIoctl(_ descriptor: Word, _ request: Word, _ argument: Word) -> Word {
   if _slowPath(entry(int(descriptor)) != .none || isVFIO(request)) {
@@ -20,7 +21,8 @@ func ioctlOfOurs(_ descriptor: Word, _ request: Word, _ argument: Word) -> Word 
     return next(cpreload_next_ioctl, Call3.self)(descriptor, request, argument)
   }
   switch UInt32(truncatingIfNeeded: request) {
-  case 0x5451, 0x5450, 0x5421, 0x5452: break  // FIOCLEX, FIONCLEX, FIONBIO, FIOASYNC are every file's
+  // FIOCLEX, FIONCLEX, FIONBIO, FIOASYNC are every file's
+  case 0x5451, 0x5450, 0x5421, 0x5452: break
   default:
     if let index = pin(int(descriptor)) ?? adopt(int(descriptor)), let engine = loadedEngine() {
       let result = request_(engine, index, int(descriptor), request, argument)

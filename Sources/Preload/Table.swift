@@ -2,7 +2,8 @@ import CEngine
 import CPreload
 import Synchronization
 
-/// What the table says of a descriptor: one word, so that the pass path is a bounds check and a load.
+/// What the table says of a descriptor: one word, so that the pass path is a bounds check and a
+/// load.
 struct Entry: Equatable {
   var bits: UInt32
   static var none: Entry { Entry(bits: 0) }
@@ -14,9 +15,10 @@ struct Entry: Equatable {
   var slot: Int? { bits >= Entry.firstSlot ? Int(bits - Entry.firstSlot) : nil }
 }
 
-/// An open file as this process knows it. Slots are never unmapped, so a racing look-up may always try to pin
-/// one. `references`: 0 free, above 0 one per descriptor and one per call in progress, `building` while one
-/// thread alone fills or clears it. The other fields are written only then and read only while pinned.
+/// An open file as this process knows it. Slots are never unmapped, so a racing look-up may always
+/// try to pin one. `references`: 0 free, above 0 one per descriptor and one per call in progress,
+/// `building` while one thread alone fills or clears it. The other fields are written only then and
+/// read only while pinned.
 struct Slot: ~Copyable {
   static let building = Int32.min
   let references: Atomic<Int32>
@@ -27,7 +29,8 @@ struct Slot: ~Copyable {
 @inline(__always)
 func tableEntry(_ descriptor: Int32) -> Entry { Entry(bits: cpreload_entry(descriptor)) }
 
-/// What an interposed function goes by: the engine's own calls reach libc through us too, and must pass.
+/// What an interposed function goes by: the engine's own calls reach libc through us too, and must
+/// pass.
 @inline(__always)
 func entry(_ descriptor: Int32) -> Entry {
   let held = tableEntry(descriptor)
@@ -46,9 +49,9 @@ func slot(_ index: Int) -> UnsafeMutablePointer<Slot> {
   (cpreload_slot_memory() + index * Int(CPRELOAD_SLOT_BYTES)).assumingMemoryBound(to: Slot.self)
 }
 
-/// Whether this is a vfork child: it shares our memory but not our descriptors, so it must not edit the table.
-/// The word is the owner's process id on a page that fork wipes; a forked copy owns itself. Needs no atfork
-/// handler and sees a raw clone too.
+/// Whether this is a vfork child: it shares our memory but not our descriptors, so it must not edit
+/// the table. The word is the owner's process id on a page that fork wipes; a forked copy owns
+/// itself. Needs no atfork handler and sees a raw clone too.
 @inline(never)
 func sharesTheParentsMemory() -> Bool {
   let owner = cpreload_owner().assumingMemoryBound(to: Atomic<Int>.self)
@@ -56,6 +59,8 @@ func sharesTheParentsMemory() -> Bool {
   let known = owner.pointee.load(ordering: .relaxed)
   if known == me { return false }
   if known != 0 { return true }
+  // A forked copy has none of the threads that were changing something when it was made.
+  cpreload_abandon_locks()
   kernel(.madvise, word(cpreload_owner()), 4096, 18)  // MADV_WIPEONFORK
   owner.pointee.store(me, ordering: .relaxed)
   return false
@@ -101,7 +106,8 @@ func retire(_ index: Int) {
 func claimSlot(_ file: ioasid_open_file) -> Int? {
   var index = 0
   while index < Int(CPRELOAD_SLOTS) {
-    let references = UnsafeMutableRawPointer(slot(index)).assumingMemoryBound(to: Atomic<Int32>.self)
+    let references = UnsafeMutableRawPointer(slot(index)).assumingMemoryBound(
+      to: Atomic<Int32>.self)
     if references.pointee.load(ordering: .relaxed) == 0,
       references.pointee.compareExchange(
         expected: 0, desired: Slot.building, ordering: .acquiring
@@ -116,7 +122,8 @@ func claimSlot(_ file: ioasid_open_file) -> Int? {
   return nil
 }
 
-/// Sets the entry of a descriptor and answers what stood there, whose reference is the caller's to give back.
+/// Sets the entry of a descriptor and answers what stood there, whose reference is the caller's to
+/// give back.
 @inline(__always)
 func replace(_ descriptor: Int32, _ entry: Entry) -> Entry {
   raiseHighest(descriptor)

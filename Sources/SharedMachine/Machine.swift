@@ -50,13 +50,12 @@ public final class Machine: @unchecked Sendable {
 
   /// The same run, seen by the child that fork made. Nothing of the parent's that a lock of its threads
   /// guarded is used again.
-  public init?(forkedFrom parent: Machine) {
-    guard let process = ProcessIdentity() else { return nil }
+  public init(forkedFrom parent: Machine) {
     platform = parent.platform
     groups = parent.groups
     image = parent.image
     files = parent.files
-    self.process = process
+    process = ProcessIdentity(forkedFrom: parent.process)
     shared = parent.shared
     sharedOffset = parent.sharedOffset
     lock = parent.lock

@@ -18,6 +18,15 @@ internal import CLinux
     unsafe page.pointee = token
   }
 
+  /// Gives the child that fork made a token of its own, in the page that fork wiped: a new page would
+  /// land where the program may have made a hole.
+  init(forkedFrom parent: ProcessIdentity) {
+    unsafe page = parent.page
+    pid = clinux_pid()
+    token = clinux_random()
+    unsafe page.pointee = token
+  }
+
   /// Where the token stands.
   var tokenAddress: UInt64 { unsafe UInt64(UInt(bitPattern: page)) }
 

@@ -58,7 +58,8 @@ public struct ContainerSnapshot: Hashable, Sendable {
     words.append(UInt64(domains.count))
     for domain in domains {
       let facts = domain.facts
-      words.append(UInt64(facts.driver) | (facts.enforcesCoherency ? 1 << 32 : 0))
+      words.append(UInt64(facts.driver) | (facts.enforcesCoherency ? 1 << 32 : 0)
+          | (facts.readsWhatIsWritable ? 1 << 33 : 0))
       words += [facts.aperture.start.rawValue, facts.aperture.last.rawValue]
       words += [facts.pageSizes.rawValue, UInt64(domain.members.count)]
       words += domain.members.map { UInt64($0.rawValue) }
@@ -126,13 +127,14 @@ private struct WordReader {
   }
 
   mutating func domain() -> TranslationDomain? {
-    guard let head = next(), head >> 33 == 0, let aperture = range(), let sizes = next(),
+    guard let head = next(), head >> 34 == 0, let aperture = range(), let sizes = next(),
       let members = list({ $0.group() }), !members.isEmpty
     else { return nil }
     return TranslationDomain(
       facts: IOMMUFacts(
         driver: UInt32(truncatingIfNeeded: head), aperture: aperture,
-        pageSizes: PageSizes(rawValue: sizes), enforcesCoherency: head >> 32 == 1),
+        pageSizes: PageSizes(rawValue: sizes), enforcesCoherency: head >> 32 & 1 == 1,
+        readsWhatIsWritable: head >> 33 & 1 == 1),
       members: members)
   }
 }

@@ -9,7 +9,8 @@ extension Platform {
     let unit = IOMMU(
       driver: 0, aperture: IOVARange(start: IOVA(0), last: IOVA((1 << 48) - 1)),
       pageSizes: PageSizes(rawValue: 0x4020_1000), enforcesCoherency: false,
-      isolatesInterrupts: false, reservedRegions: [interruptWindow])
+      isolatesInterrupts: false, readsWhatIsWritable: true,
+      reservedRegions: [interruptWindow])
     func edu(
       _ bus: UInt8, _ device: UInt8, group: UInt32, at base: UInt32, line: UInt8
     ) -> Function {

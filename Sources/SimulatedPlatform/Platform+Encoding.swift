@@ -16,6 +16,7 @@ extension Platform {
       writer.put(unit.pageSizes.rawValue)
       writer.put(unit.enforcesCoherency)
       writer.put(unit.isolatesInterrupts)
+      writer.put(unit.readsWhatIsWritable)
       writer.put(UInt32(unit.reservedRegions.count))
       for region in unit.reservedRegions {
         writer.put(region.range)
@@ -84,7 +85,8 @@ extension Platform.IOMMU {
     self.init(
       driver: try reader.take(), aperture: try reader.takeRange(),
       pageSizes: PageSizes(rawValue: try reader.take()), enforcesCoherency: try reader.take(),
-      isolatesInterrupts: try reader.take(), reservedRegions: [])
+      isolatesInterrupts: try reader.take(),
+      readsWhatIsWritable: try reader.take(), reservedRegions: [])
     for _ in 0..<(try reader.take() as UInt32) {
       let range = try reader.takeRange()
       guard let kind = ReservedRegion.Kind(rawValue: try reader.takeText()) else {

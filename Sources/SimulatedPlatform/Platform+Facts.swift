@@ -55,7 +55,8 @@ extension Platform {
       interruptsAreSafe: unit.isolatesInterrupts || parameters.allowUnsafeInterrupts,
       iommu: IOMMUFacts(
         driver: unit.driver, aperture: unit.aperture, pageSizes: unit.pageSizes,
-        enforcesCoherency: unit.enforcesCoherency))
+        enforcesCoherency: unit.enforcesCoherency,
+        readsWhatIsWritable: unit.readsWhatIsWritable))
   }
 
   /// The device of a function that is bound to vfio-pci.

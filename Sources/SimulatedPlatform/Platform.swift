@@ -38,19 +38,23 @@ public struct Platform: Hashable, Sendable {
     public var enforcesCoherency: Bool
     /// Whether devices cannot forge one another's interrupts.
     public var isolatesInterrupts: Bool
+    /// Whether devices can read what they may write: its tables know no write-only page.
+    public var readsWhatIsWritable: Bool
     /// Addresses that no device behind it can use for DMA.
     public var reservedRegions: [ReservedRegion]
 
     /// States a unit.
     public init(
       driver: UInt32, aperture: IOVARange, pageSizes: PageSizes, enforcesCoherency: Bool,
-      isolatesInterrupts: Bool, reservedRegions: [ReservedRegion]
+      isolatesInterrupts: Bool, readsWhatIsWritable: Bool = false,
+      reservedRegions: [ReservedRegion]
     ) {
       self.driver = driver
       self.aperture = aperture
       self.pageSizes = pageSizes
       self.enforcesCoherency = enforcesCoherency
       self.isolatesInterrupts = isolatesInterrupts
+      self.readsWhatIsWritable = readsWhatIsWritable
       self.reservedRegions = reservedRegions
     }
   }

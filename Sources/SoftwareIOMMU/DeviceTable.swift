@@ -9,7 +9,11 @@ public import DMATypes
   // SAFETY: ours alone from init to deinit. The directory takes the table out before it frees it.
   private let slot: UnsafeMutablePointer<RadixTable?>
 
-  init() {
+  /// What a writable mapping grants besides.
+  private let besidesWrite: DMAAccess
+
+  init(readsWhatIsWritable: Bool) {
+    besidesWrite = readsWhatIsWritable ? .read : []
     unsafe slot = .allocate(capacity: 1)
     unsafe slot.initialize(to: nil)
   }
@@ -23,6 +27,13 @@ public import DMATypes
   /// Whether the devices have a table at all.
   public var isAttached: Bool { table != nil }
 
+  /// Whether a mapping allows an access.
+  @inline(__always)
+  private func allows(_ access: DMAAccess, _ memory: MappedMemory) -> Bool {
+    let granted = memory.access
+    return granted.union(granted.contains(.write) ? besidesWrite : []).contains(access)
+  }
+
   /// Where an address leads for a device, or nil when the access would fault.
   ///
   /// `mappings` are those of the table's space: they answer what the table has no page for. Nothing
@@ -32,7 +43,7 @@ public import DMATypes
   ) -> Translation? {
     guard let table else { return nil }
     if let hit = table.lookUp(iova) {
-      guard hit.memory.access.contains(access) else { return nil }
+      guard allows(access, hit.memory) else { return nil }
       return Translation(hit)
     }
     return try? resolve(iova, access: access, mappings: mappings)
@@ -44,7 +55,7 @@ public import DMATypes
   ) throws(DMAFault) -> Translation {
     guard let table else { throw DMAFault(reason: .blocked, iova: iova, access: access) }
     if let hit = table.lookUp(iova) {
-      guard hit.memory.access.contains(access) else {
+      guard allows(access, hit.memory) else {
         throw DMAFault(reason: .denied, iova: iova, access: access)
       }
       return Translation(hit)
@@ -52,7 +63,7 @@ public import DMATypes
     guard table.reaches(iova), let found = mappings.containing(iova) else {
       throw DMAFault(reason: .unmapped, iova: iova, access: access)
     }
-    guard found.value.access.contains(access) else {
+    guard allows(access, found.value) else {
       throw DMAFault(reason: .denied, iova: iova, access: access)
     }
     table.promote(iova, of: found.range, found.value)

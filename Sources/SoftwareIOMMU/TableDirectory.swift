@@ -83,7 +83,8 @@ extension TableDirectory {
 
   mutating func claim(_ group: GroupFacts) throws(Errno) {
     guard group.isViable, claimIndex(group.number) == nil else { throw .notPermitted }
-    claims.append(Claim(group: group.number, iommu: group.iommu, devices: DeviceTable()))
+    let devices = DeviceTable(readsWhatIsWritable: group.iommu?.readsWhatIsWritable ?? false)
+    claims.append(Claim(group: group.number, iommu: group.iommu, devices: devices))
   }
 
   mutating func release(_ group: GroupNumber) {

@@ -25,10 +25,11 @@ public struct MemoryFault: Hashable, Sendable {
 /// Performs the instruction at `registers.instructionPointer` once, on a device in place of memory.
 ///
 /// Every operand byte in `range` is read and written through `bus`, each at most once and each read
-/// before any write; other bytes go through `memory`. Accesses are split into naturally aligned
-/// pieces of 1, 2, 4 and 8 bytes, in ascending order. Neither allocates, locks nor traps, whatever
-/// the bytes and registers are, as long as bus and memory do not. LOCK has no effect of its own: to
-/// make read-modify-write atomic among threads, hold the device's lock around the call.
+/// before any write; other bytes go through `memory`. Up to 8 bytes are one access, aligned or not,
+/// as a processor's load or store is; more are split into pieces of 8, 4, 2 and 1, in ascending
+/// order. Neither allocates, locks nor traps, whatever the bytes and registers are, as long as bus
+/// and memory do not. LOCK has no effect of its own: to make read-modify-write atomic among
+/// threads, hold the device's lock around the call.
 ///
 /// - Parameters:
 ///   - instruction: the bytes at the instruction pointer.

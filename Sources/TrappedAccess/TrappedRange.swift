@@ -2,9 +2,9 @@ public import DMATypes
 
 /// The device behind a trapped mapping.
 public protocol RegisterBus {
-  /// Reads `byteCount` bytes, 1, 2, 4 or 8, at a multiple of it; the upper bytes do not count.
+  /// Reads `byteCount` bytes, 1, 2, 4 or 8, aligned or not; the upper bytes do not count.
   mutating func read(_ address: UserAddress, byteCount: Int) -> UInt64
-  /// Writes the low `byteCount` bytes, 1, 2, 4 or 8, at a multiple of it.
+  /// Writes the low `byteCount` bytes, 1, 2, 4 or 8, aligned or not.
   mutating func write(_ address: UserAddress, _ value: UInt64, byteCount: Int)
 }
 
@@ -42,15 +42,13 @@ public struct TrappedRange: Sendable {
     return contains(address) || start.rawValue &- address < UInt64(truncatingIfNeeded: byteCount)
   }
 
-  /// The bytes of the next access: a power of two up to 8 that is aligned, no more than
-  /// `remaining`, and wholly trapped or wholly not.
+  /// The bytes of the next access: a power of two up to 8, no more than `remaining`, and wholly
+  /// trapped or wholly not.
   func pieceBytes(_ address: UInt64, remaining: Int) -> Int {
     var bytes = 8
     while bytes > 1 {
       let last = address &+ UInt64(truncatingIfNeeded: bytes &- 1)
-      if bytes <= remaining, address & UInt64(truncatingIfNeeded: bytes &- 1) == 0,
-        contains(address) == contains(last)
-      {
+      if bytes <= remaining, contains(address) == contains(last) {
         return bytes
       }
       bytes >>= 1

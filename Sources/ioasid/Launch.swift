@@ -8,8 +8,8 @@ import SimulatedPlatform
 /// Builds a run: the namespace, the view in it and the files that its processes share.
 struct Launch {
   let platform: Platform
-  /// The open trace file, if there is to be one.
-  let trace: Int32?
+  /// The file that calls are appended to, if there is to be one.
+  let trace: String?
   let isVerbose: Bool
 
   func build() throws(Refusal) {
@@ -25,6 +25,10 @@ struct Launch {
     } catch { throw Refusal("cannot make the view: \(error.text)") }
     try namespace.present(view.roots + [RunPaths.run])
     try namespace.finish()
+  }
+
+  static func openTrace(_ path: String) throws(System.Failure) -> Int32 {
+    try System.check(unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666))
   }
 
   /// The processors that are on, as sysfs lists them.
@@ -86,7 +90,10 @@ struct Launch {
     if let trace {
       let file = namespace.staged(RunPaths.trace)
       try System.writeFile(file, [], mode: 0o666)
-      try System.mount("/proc/self/fd/\(trace)", on: file, flags: UInt(MS_BIND))
+      // Opened in the namespace: a descriptor from outside it cannot be mounted here.
+      let descriptor = try Self.openTrace(trace)
+      defer { close(descriptor) }
+      try System.mount("/proc/self/fd/\(descriptor)", on: file, flags: UInt(MS_BIND))
     }
     var options: MachineImage.Options = trace == nil ? [] : .trace
     if isVerbose { options.insert(.verbose) }

@@ -4,7 +4,8 @@ import Glibc
 /// The private mount namespace of a run, while it is built.
 ///
 /// One tmpfs holds everything. It is attached at a directory that no part of the view needs, its
-/// parts are shown where they belong, and `finish` takes the scaffold down: the parts keep it alive.
+/// parts are shown where they belong, and `finish` takes the scaffold down: the parts keep the tmpfs
+/// alive.
 struct MountNamespace {
   /// Always there with sysfs, and nothing of the view is below it.
   static let scaffold = "/sys/dev"
@@ -70,7 +71,7 @@ struct MountNamespace {
       }
       for next in paths {
         path = next
-        try System.mount(staged(path), on: path, flags: UInt(MS_BIND))
+        try System.mount(staged(path), on: path, flags: UInt(MS_BIND) | UInt(MS_REC))
       }
     } catch { throw Refusal("cannot show \(path): \(error.text)") }
   }

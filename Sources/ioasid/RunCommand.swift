@@ -15,9 +15,9 @@ enum RunCommand {
     let platform = try arguments.platform.map(PlatformCommand.load) ?? .builtIn
     let program = try Program(arguments.program)
     let preload = try Program.preload()
+    if let trace = arguments.trace { try checkTrace(trace) }
     let launch = Launch(
-      platform: platform, trace: try arguments.trace.map(openTrace),
-      isVerbose: arguments.isVerbose)
+      platform: platform, trace: arguments.trace, isVerbose: arguments.isVerbose)
     try launch.build()
     try program.become(preloading: preload)
   }
@@ -71,16 +71,16 @@ enum RunCommand {
     }
   }
 
-  /// Opens the trace before the namespace changes, so that it is the file the caller means.
-  private static func openTrace(_ path: String) throws(Refusal) -> Int32 {
-    let descriptor = unsafe open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0o666)
-    guard descriptor >= 0 else {
-      throw Refusal("cannot write the trace \(path): \(System.Failure(number: errno).text)")
-    }
-    var status = stat()
-    guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-      throw Refusal("cannot write the trace \(path): it is no regular file")
-    }
-    return descriptor
+  /// Makes sure of the trace before anything is built.
+  private static func checkTrace(_ path: String) throws(Refusal) {
+    do throws(System.Failure) {
+      let descriptor = try Launch.openTrace(path)
+      defer { close(descriptor) }
+      var status = stat()
+      try System.check(unsafe fstat(descriptor, &status))
+      guard status.st_mode & S_IFMT == S_IFREG else {
+        throw System.Failure(number: EINVAL)
+      }
+    } catch { throw Refusal("cannot write the trace \(path): \(error.text)") }
   }
 }

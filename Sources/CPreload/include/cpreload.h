@@ -5,6 +5,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -42,7 +43,8 @@ static inline int32_t *_Nonnull cpreload_errno(void) { return &errno; }
   X(__read_chk) X(__pread_chk) X(__pread64_chk) X(lseek) X(lseek64) \
   X(mmap) X(mmap64) X(munmap) X(mprotect) X(mremap) \
   X(fstat) X(fstat64) X(__fxstat) X(__fxstat64) X(fstatat) X(fstatat64) X(__fxstatat) X(__fxstatat64) X(statx) \
-  X(recvmsg) X(recvmmsg) X(sigaction) X(signal) X(sigprocmask) X(pthread_sigmask) X(pthread_create) X(syscall)
+  X(recvmsg) X(recvmmsg) X(sigaction) X(sigprocmask) X(pthread_sigmask) \
+  X(sigsuspend) X(pselect) X(ppoll) X(__ppoll_chk) X(epoll_pwait) X(epoll_pwait2) X(syscall)
 
 enum cpreload_next_name {
 #define CPRELOAD_CASE(name) cpreload_next_##name,
@@ -86,6 +88,9 @@ struct cpreload_words {
   uint32_t loading;         // 1 while one thread loads the engine
   uint64_t machine_device;  // st_dev of the run's file system once it was found
   uintptr_t engine;         // the engine's functions once it is loaded
+  uint64_t sequence;        // odd while a disposition changes
+  uint32_t in_run;          // 1 in a process of a run
+  uint32_t guarding;        // 1 once our handlers stand in front of the program's
   uint64_t host[8];         // our functions, for the engine
 };
 extern CPRELOAD_HIDDEN struct cpreload_words cpreload_process;
@@ -93,6 +98,18 @@ static inline void *_Nonnull cpreload_highest(void) { return &cpreload_process.h
 static inline void *_Nonnull cpreload_loading(void) { return &cpreload_process.loading; }
 static inline void *_Nonnull cpreload_machine_device(void) { return &cpreload_process.machine_device; }
 static inline void *_Nonnull cpreload_engine(void) { return &cpreload_process.engine; }
+static inline void *_Nonnull cpreload_sequence(void) { return &cpreload_process.sequence; }
+static inline uint32_t cpreload_in_run(void) { return __atomic_load_n(&cpreload_process.in_run, __ATOMIC_RELAXED); }
+static inline void cpreload_set_in_run(void) { __atomic_store_n(&cpreload_process.in_run, 1, __ATOMIC_RELAXED); }
+static inline uint32_t cpreload_guarding(void) {
+  return __atomic_load_n(&cpreload_process.guarding, __ATOMIC_ACQUIRE);
+}
+static inline void cpreload_set_guarding(void) { __atomic_store_n(&cpreload_process.guarding, 1, __ATOMIC_RELEASE); }
+static inline void cpreload_abandon_locks(void) {
+  __atomic_store_n(&cpreload_process.loading, 0, __ATOMIC_RELAXED);
+  uint64_t sequence = __atomic_load_n(&cpreload_process.sequence, __ATOMIC_RELAXED);
+  __atomic_store_n(&cpreload_process.sequence, (sequence + 1) & ~1ull, __ATOMIC_RELEASE);
+}
 static inline void *_Nonnull cpreload_host(void) { return &cpreload_process.host; }
 
 /// dlopen of a file that lies in the directory of this library; null when it is not there.
@@ -104,6 +121,42 @@ static inline uint32_t cpreload_depth(void) { return *(volatile uint32_t *)&cpre
 static inline void cpreload_set_depth(uint32_t depth) {
   *(volatile uint32_t *)&cpreload_thread_depth = depth;
 }
+
+/// Signals that came for the program while its thread was inside the engine and wait, blocked, for it to leave.
+extern CPRELOAD_HIDDEN __thread uint64_t cpreload_thread_deferred __attribute__((tls_model("initial-exec")));
+static inline uint64_t cpreload_deferred(void) { return *(volatile uint64_t *)&cpreload_thread_deferred; }
+static inline void cpreload_set_deferred(uint64_t signals) {
+  *(volatile uint64_t *)&cpreload_thread_deferred = signals;
+}
+
+/// What the program believes of SIGSEGV and SIGBUS in the calling thread.
+struct cpreload_fault_view {
+  uint64_t blocked;  // those of the two that the program blocks
+  uint64_t pending;  // those that were sent meanwhile
+  uint64_t handling; // where the frame of its handler is marked, 0 when none runs
+  uint64_t serial;   // what stands there
+};
+extern CPRELOAD_HIDDEN __thread struct cpreload_fault_view cpreload_thread_faults
+    __attribute__((tls_model("initial-exec")));
+static inline struct cpreload_fault_view *_Nonnull cpreload_faults(void) { return &cpreload_thread_faults; }
+
+/// The program's own disposition of a signal.
+struct cpreload_disposition {
+  uintptr_t handler;
+  uint64_t mask;
+  int32_t flags;
+  int32_t known;  // whether the program set it where we saw it
+};
+#define CPRELOAD_SIGNALS 65
+extern CPRELOAD_HIDDEN struct cpreload_disposition cpreload_dispositions[CPRELOAD_SIGNALS];
+static inline struct cpreload_disposition *_Nonnull cpreload_disposition_of(int32_t signal_number) {
+  return &cpreload_dispositions[signal_number];
+}
+
+/// Calls `function` with two arguments on the stack that ends at `top`, then comes back to this one.
+CPRELOAD_HIDDEN intptr_t cpreload_call_on(uintptr_t top, intptr_t (*_Nonnull function)(intptr_t, intptr_t), intptr_t a,
+                                          intptr_t b);
+static inline uintptr_t cpreload_stack(void) { return (uintptr_t)__builtin_frame_address(0); }
 
 /// The number that stat(2) gives a character device.
 static inline uint64_t cpreload_device_number(uint32_t major, uint32_t minor) {

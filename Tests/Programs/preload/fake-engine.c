@@ -18,9 +18,10 @@ enum { api_version = 0x3b64, set_container = 0x3b68, get_device = 0x3b6a, reset 
 /// Requests of the fake alone: how many files are open; sleep inside; hide a descriptor; fault inside.
 enum { count_open = 0x3be0, linger = 0x3be1, hide_one = 0x3be2, fault_inside = 0x3be3, copied = 0x3be4 };
 
-#define FILES 70000
+#define FILES 4096
 static struct { _Atomic uint32_t references; uint32_t kind; ino_t inode; _Atomic uint64_t resets; } files[FILES];
 static _Atomic int live, lock;
+static uint64_t highest;
 static const struct ioasid_host *host;
 static _Atomic uint64_t trapped_at;
 
@@ -32,15 +33,12 @@ static void give(void) { atomic_store(&lock, 0); }
 static uint64_t token(uint32_t kind, ino_t inode) {
   take();
   uint64_t found = 0, unused = 0;
-  for (uint64_t k = 1; k < FILES && !found; k++) {
+  for (uint64_t k = 1; k <= highest && !found; k++) {
     if (files[k].references && files[k].inode == inode) found = k;
-    if (!files[k].references && !unused) {
-      unused = k;
-      if (!atomic_load(&live)) break;
-    }
+    if (!files[k].references && !unused) unused = k;
   }
   if (!found) {
-    found = unused;
+    found = unused ? unused : ++highest;
     files[found].kind = kind;
     files[found].inode = inode;
     files[found].resets = 0;
@@ -51,6 +49,11 @@ static uint64_t token(uint32_t kind, ino_t inode) {
   return found;
 }
 
+static void number(struct ioasid_open_file *file) {
+  if (file->kind == ioasid_container) file->major = 10, file->minor = 196;
+  if (file->kind == ioasid_group) file->major = 240, file->minor = 3;
+}
+
 static int64_t make(uint32_t kind, int32_t flags, struct ioasid_open_file *out) {
   static _Atomic int serial;
   char name[64];
@@ -58,12 +61,12 @@ static int64_t make(uint32_t kind, int32_t flags, struct ioasid_open_file *out) 
   int descriptor = open(name, O_RDWR | O_CREAT | (flags & O_CLOEXEC), 0600);
   if (descriptor < 0) return -errno;
   struct stat status;
+  unlink(name);
   fstat(descriptor, &status);
   ftruncate(descriptor, 4096);
   pwrite(descriptor, "\xe8\x11\x34\x12", 4, 0);
   *out = (struct ioasid_open_file){.file = token(kind, status.st_ino), .kind = kind, .descriptor = descriptor};
-  if (kind == ioasid_container) out->major = 10, out->minor = 196;
-  if (kind == ioasid_group) out->major = 240, out->minor = 3;
+  number(out);
   return descriptor;
 }
 
@@ -80,6 +83,7 @@ static int64_t fake_adopt(int32_t descriptor, uint64_t inode, struct ioasid_open
   const char *file = strrchr(link, '/');
   uint32_t kind = file[1] == 'c' ? ioasid_container : file[1] == 'g' ? ioasid_group : ioasid_device;
   *out = (struct ioasid_open_file){.file = token(kind, inode), .kind = kind, .descriptor = descriptor};
+  number(out);
   return 0;
 }
 

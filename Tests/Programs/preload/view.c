@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -50,6 +51,9 @@ int main(int count, char **arguments) {
   need(mount("/sys/module/nodes", "/dev", 0, MS_MOVE, 0), "/dev");
   need(mount("/sys/module/dev", "/dev/vfio", 0, MS_BIND, 0), "/dev/vfio");
   need(mount("/sys/module/run", "/sys/module/ioasid", 0, MS_BIND, 0), "/sys/module/ioasid");
+  sigset_t none;
+  sigemptyset(&none);  // whoever started us may have blocked what the program counts on
+  sigprocmask(SIG_SETMASK, &none, 0);
   setenv("LD_PRELOAD", arguments[1], 1);
   execvp(arguments[2], arguments + 2);
   need(-1, arguments[2]);

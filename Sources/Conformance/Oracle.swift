@@ -1,0 +1,267 @@
+/// A naive model of one machine with a native type1: what the specification says, said again as
+/// plainly as it can be, in arrays and linear scans. It shares no code with the shim.
+///
+/// Error numbers are the kernel's. What only the whole-of-type1 issue grants answers ENOTTY.
+public struct Oracle: Contestant {
+  enum File {
+    case container(Int)
+    case group(Int)
+    case device(group: Int, name: String)
+  }
+
+  /// A group's own state; its facts are in the world at the same index.
+  struct Group {
+    /// Whether the node's one file is open.
+    var isOpen = false
+    /// Whether a descriptor of the file is left; devices alone keep the file open too.
+    var hasDescriptor = false
+    /// Index into `containers`.
+    var container: Int?
+    /// The device names of open device descriptors, one entry for each.
+    var openDevices: [String] = []
+  }
+
+  /// Where the script's memory lies.
+  public let memoryBase: UInt64
+  let world: World
+  var files: [Int: File] = [:]
+  var groups: [Group]
+  var containers: [OracleContainer] = []
+  /// Words that devices wrote, by offset into the script's memory.
+  var written: [UInt64: UInt64] = [:]
+
+  /// A machine at rest.
+  public init(world: World, memoryBase: UInt64 = 0x7000_0000_0000) {
+    self.world = world
+    self.memoryBase = memoryBase
+    groups = Array(repeating: Group(), count: world.groups.count)
+  }
+
+  /// Makes one call.
+  public mutating func perform(_ call: Call) -> Outcome {
+    switch call.verb {
+    case .openContainer:
+      containers.append(OracleContainer(world: world, memoryBase: memoryBase))
+      files[call.into] = .container(containers.count - 1)
+      return Outcome(0)
+    case .openGroup: return openGroup(call)
+    case .close: return close(call)
+    case .deviceRead, .deviceWrite: return deviceAccess(call)
+    default: break
+    }
+    switch files[call.on] {
+    case nil: return Outcome(-errnoBADF)
+    case .container(let container): return containerCall(call, container)
+    case .group(let group): return groupCall(call, group)
+    case .device: return Outcome(0)  // device calls are the device model's: not compared
+    }
+  }
+
+  // MARK: - Opening and closing (1.2, 1.4)
+
+  private mutating func openGroup(_ call: Call) -> Outcome {
+    let number = call.numbers[0].value
+    guard let group = world.groups.firstIndex(where: { $0.number == number }) else {
+      return Outcome(-errnoNOENT)
+    }
+    if groups[group].isOpen { return Outcome(-errnoBUSY) }
+    groups[group].isOpen = true
+    groups[group].hasDescriptor = true
+    files[call.into] = .group(group)
+    return Outcome(0)
+  }
+
+  private mutating func close(_ call: Call) -> Outcome {
+    switch files.removeValue(forKey: call.on) {
+    case nil: return Outcome(-errnoBADF)
+    case .container: return Outcome(0)  // its groups keep it
+    case .group(let group):
+      groups[group].hasDescriptor = false
+      releaseIfUnused(group)
+    case .device(let group, let name):
+      if let open = groups[group].openDevices.firstIndex(of: name) {
+        groups[group].openDevices.remove(at: open)
+      }
+      releaseIfUnused(group)
+    }
+    return Outcome(0)
+  }
+
+  /// The group's file is released with its last reference; open devices hold one each.
+  private mutating func releaseIfUnused(_ group: Int) {
+    if groups[group].hasDescriptor || !groups[group].openDevices.isEmpty { return }
+    leave(group)
+    groups[group].isOpen = false
+  }
+
+  private mutating func leave(_ group: Int) {
+    guard let container = groups[group].container else { return }
+    containers[container].remove(group)
+    groups[group].container = nil
+  }
+
+  // MARK: - Container calls (1.1)
+
+  private mutating func containerCall(_ call: Call, _ index: Int) -> Outcome {
+    switch call.verb {
+    case .getAPIVersion: return Outcome(0)
+    case .checkExtension: return containers[index].checkExtension(call.numbers[0].value)
+    case .setIOMMU: return Outcome(-containers[index].setIOMMU(call.numbers[0].value))
+    default: break
+    }
+    if containers[index].version == nil { return Outcome(-errnoINVAL, bytes: bytes(of: call)) }
+    var structure = CallerStructure(call, base: memoryBase)
+    let result: Int64
+    switch call.verb {
+    case .getInfo: result = -containers[index].getInfo(&structure)
+    case .mapDMA: result = -containers[index].map(structure)
+    case .unmapDMA: result = -containers[index].unmap(&structure)
+    case .dirtyPages: result = -containers[index].dirtyPages(structure)
+    default: return Outcome(-errnoNOTTY, bytes: bytes(of: call))
+    }
+    return Outcome(result, bytes: structure.visible)
+  }
+
+  /// The structure as it was: nobody looked at it.
+  private func bytes(of call: Call) -> [UInt8] {
+    call.verb.layout.isEmpty ? [] : CallerStructure(call, base: memoryBase).visible
+  }
+
+  // MARK: - Group calls (1.2)
+
+  private mutating func groupCall(_ call: Call, _ group: Int) -> Outcome {
+    switch call.verb {
+    case .getStatus: return getStatus(call, group)
+    case .setContainer: return Outcome(-setContainer(call, group))
+    case .unsetContainer:
+      if groups[group].container == nil { return Outcome(-errnoINVAL) }
+      if !groups[group].openDevices.isEmpty { return Outcome(-errnoBUSY) }
+      leave(group)
+      return Outcome(0)
+    case .getDeviceFD: return Outcome(-getDevice(call, group))
+    default: return Outcome(-errnoNOTTY, bytes: bytes(of: call))
+    }
+  }
+
+  private func getStatus(_ call: Call, _ group: Int) -> Outcome {
+    var structure = CallerStructure(call, base: memoryBase)
+    guard let argsz = structure.load32(0), structure.readable >= 8 else {
+      return Outcome(-errnoFAULT)
+    }
+    if argsz < 8 { return Outcome(-errnoINVAL, bytes: structure.visible) }
+    if !structure.isWritable { return Outcome(-errnoFAULT) }
+    let isSet = groups[group].container != nil
+    structure.store32(isSet ? 3 : (world.groups[group].viable ? 1 : 0), 4)
+    return Outcome(0, bytes: structure.visible)
+  }
+
+  private mutating func setContainer(_ call: Call, _ group: Int) -> Int64 {
+    if CallerStructure(call, base: memoryBase).readable < 4 { return errnoFAULT }
+    let file: File?
+    switch call.other {
+    case .closed: return errnoBADF
+    case .foreign: file = nil
+    case .descriptor(let number):
+      guard let open = files[number] else { return errnoBADF }
+      file = open
+    }
+    if groups[group].container != nil { return errnoINVAL }
+    guard case .container(let container) = file else { return errnoBADFD }
+    let isPhysical = world.groups[group].iommu != nil
+    if isPhysical && !world.groups[group].viable { return errnoPERM }
+    if containers[container].version != nil {
+      let refusal = containers[container].attach(group)
+      if refusal != 0 { return refusal }
+    }
+    containers[container].members.insert(group, at: 0)
+    groups[group].container = container
+    return 0
+  }
+
+  private mutating func getDevice(_ call: Call, _ group: Int) -> Int64 {
+    let text = Array(call.name.utf8)
+    // The string ends with a NUL: it must be readable up to there, and a page holds both.
+    switch call.place {
+    case .absent: return errnoFAULT
+    case .edge(let count) where count <= text.count: return errnoFAULT
+    default: break
+    }
+    if text.count + 1 > 4096 { return errnoINVAL }
+    let facts = world.groups[group]
+    for device in facts.devices {
+      if facts.iommu == nil {
+        if device != call.name { continue }
+      } else {
+        let name = Array(device.utf8)
+        if Array(text.prefix(name.count)) != name { continue }
+        let options = text.dropFirst(name.count)
+        if let first = options.first, first != 0x20 { continue }
+        // No device here is a VF or a PF with a token: any option, right or wrong, is refused.
+        if options.contains(where: { $0 != 0x20 }) { return errnoINVAL }
+      }
+      guard let container = groups[group].container else { return errnoINVAL }
+      if containers[container].version == nil { return errnoINVAL }
+      groups[group].openDevices.append(device)
+      files[call.into] = .device(group: group, name: device)
+      return 0
+    }
+    return errnoNODEV
+  }
+
+  // MARK: - What devices reach
+
+  private mutating func deviceAccess(_ call: Call) -> Outcome {
+    let iova = call.numbers[0].value & ~7
+    let isWrite = call.verb == .deviceWrite
+    guard let group = world.groups.firstIndex(where: { $0.devices.contains(call.name) }),
+      world.groups[group].iommu != nil,
+      let container = groups[group].container, containers[container].version != nil,
+      let address = containers[container].translate(iova, needs: isWrite ? 2 : 1)
+    else { return Outcome(-errnoFAULT) }
+    let offset = address &- memoryBase
+    guard offset < ScriptMemory.byteCount else { return Outcome(-errnoFAULT) }
+    switch ScriptMemory.page(at: offset) {
+    case .missing: return Outcome(-errnoFAULT)
+    case .readable where isWrite: return Outcome(-errnoFAULT)
+    default: break
+    }
+    if isWrite {
+      written[offset] = call.numbers[1].value
+      return Outcome(0)
+    }
+    return Outcome(Int64(bitPattern: (written[offset] ?? ScriptMemory.word(at: offset)) >> 1))
+  }
+}
+
+let errnoPERM: Int64 = 1
+let errnoNOENT: Int64 = 2
+let errnoBADF: Int64 = 9
+let errnoACCES: Int64 = 13
+let errnoFAULT: Int64 = 14
+let errnoBUSY: Int64 = 16
+let errnoEXIST: Int64 = 17
+let errnoNODEV: Int64 = 19
+let errnoINVAL: Int64 = 22
+let errnoNOTTY: Int64 = 25
+let errnoNOSPC: Int64 = 28
+let errnoBADFD: Int64 = 77
+
+extension CallerStructure {
+  /// A number of the structure, or nil where it cannot be read.
+  func load(_ offset: Int, _ count: Int) -> UInt64? {
+    if offset + count > readable { return nil }
+    var value: UInt64 = 0
+    for index in (0..<count).reversed() { value = value << 8 | UInt64(bytes[offset + index]) }
+    return value
+  }
+  func load32(_ offset: Int) -> UInt64? { load(offset, 4) }
+  func load64(_ offset: Int) -> UInt64? { load(offset, 8) }
+
+  mutating func store(_ value: UInt64, _ offset: Int, _ count: Int) {
+    for index in 0..<count {
+      bytes[offset + index] = UInt8(truncatingIfNeeded: value >> (8 * UInt64(index)))
+    }
+  }
+  mutating func store32(_ value: UInt64, _ offset: Int) { store(value, offset, 4) }
+  mutating func store64(_ value: UInt64, _ offset: Int) { store(value, offset, 8) }
+}

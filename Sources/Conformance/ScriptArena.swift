@@ -1,0 +1,154 @@
+internal import AddressSpaces
+internal import DMATypes
+import Glibc
+internal import UAPI
+
+/// Real memory laid out as `ScriptMemory` says, and a place for the caller's structures.
+///
+/// SAFETY, for the whole file: every address is one this object mapped and keeps until it goes.
+@safe public final class ScriptArena {
+  /// Where the script's memory lies, on a 2 MiB boundary.
+  public let base: UInt64
+  private let reservation: UnsafeMutableRawPointer
+  private let reservedBytes: Int
+  /// Two writable pages, then nothing; `readOnlyBytes` further on the same pages, only readable.
+  private let structures: UInt64
+  private let readOnlyBytes: UInt64 = 0x8000
+  private var dirtied: Set<UInt64> = []
+
+  private static let pageBytes = 4096
+  private static let hugeBytes = 0x20_0000
+
+  /// Maps everything; nil when the machine has no memory or no temporary file for it.
+  public init?() {
+    CallerMemory.installFaultGuard()
+    let total = Int(ScriptMemory.byteCount)
+    reservedBytes = total + 2 * Self.hugeBytes
+    let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
+    guard let start = unsafe mmap(nil, reservedBytes, PROT_NONE, flags, -1, 0),
+      unsafe start != MAP_FAILED
+    else { return nil }
+    unsafe reservation = start
+    let address = UInt64(UInt(bitPattern: start))
+    base = (address + UInt64(Self.hugeBytes) - 1) & ~UInt64(Self.hugeBytes - 1)
+    structures = base + ScriptMemory.byteCount
+    guard mapPages(), mapFiles() else { return nil }
+  }
+
+  deinit { unsafe munmap(reservation, reservedBytes) }
+
+  /// Makes every page what `ScriptMemory` says it is, filled with its pattern.
+  private func mapPages() -> Bool {
+    for page in 0..<ScriptMemory.byteCount >> 12 where !ScriptMemory.filePages.contains(page) {
+      let kind = ScriptMemory.page(at: page << 12)
+      guard kind != .missing else { continue }
+      let here = unsafe pointer(base + page << 12)
+      guard unsafe mprotect(here, Self.pageBytes, PROT_READ | PROT_WRITE) == 0 else { return false }
+      fill(page)
+      if kind == .readable {
+        guard unsafe mprotect(here, Self.pageBytes, PROT_READ) == 0 else { return false }
+      }
+    }
+    return true
+  }
+
+  private func fill(_ page: UInt64) {
+    for offset in stride(from: page << 12, to: (page + 1) << 12, by: 8) { restore(offset) }
+  }
+
+  private func restore(_ offset: UInt64) {
+    unsafe pointer(base + offset).storeBytes(
+      of: ScriptMemory.word(at: offset), as: UInt64.self)
+  }
+
+  /// Maps the file that ends early, and the structures' pages twice.
+  private func mapFiles() -> Bool {
+    let pages = ScriptMemory.filePages
+    let whole = PROT_READ | PROT_WRITE
+    guard
+      mapFile(bytes: 2 * Self.pageBytes, at: [(base + pages.lowerBound << 12, pages.count, whole)]),
+      mapFile(
+        bytes: 2 * Self.pageBytes,
+        at: [(structures, 2, whole), (structures + readOnlyBytes, 2, PROT_READ)])
+    else { return false }
+    for page in pages where ScriptMemory.page(at: page << 12) != .missing { fill(page) }
+    return true
+  }
+
+  private func mapFile(bytes: Int, at places: [(address: UInt64, pages: Int, rights: Int32)])
+    -> Bool
+  {
+    guard let file = unsafe tmpfile() else { return false }
+    defer { unsafe fclose(file) }
+    let descriptor = unsafe fileno(file)
+    guard ftruncate(descriptor, bytes) == 0 else { return false }
+    for place in places {
+      let mapped = unsafe mmap(
+        pointer(place.address), place.pages * Self.pageBytes, place.rights,
+        MAP_SHARED | MAP_FIXED, descriptor, 0)
+      guard unsafe mapped != MAP_FAILED else { return false }
+    }
+    return true
+  }
+
+  /// Only for addresses of this object's own.
+  private func pointer(_ address: UInt64) -> UnsafeMutableRawPointer {
+    unsafe reservation + Int(address - UInt64(UInt(bitPattern: reservation)))
+  }
+
+  // MARK: - Structures
+
+  /// Puts bytes where a script wants its structure; the address to pass.
+  func place(_ bytes: [UInt8], at place: Place) -> UInt64 {
+    switch place {
+    case .plain:
+      store(bytes, at: structures)
+      return structures
+    case .readOnly:
+      store(bytes, at: structures)
+      return structures + readOnlyBytes
+    case .edge(let count):
+      let head = Array(bytes.prefix(count))
+      let address = structures + UInt64(2 * Self.pageBytes - head.count)
+      store(head, at: address)
+      return address
+    case .absent(let address): return address
+    }
+  }
+
+  /// What stands there after the call.
+  func bytes(_ count: Int, at address: UInt64) -> [UInt8] {
+    guard count > 0 else { return [] }
+    return unsafe Array(UnsafeRawBufferPointer(start: pointer(address), count: count))
+  }
+
+  private func store(_ bytes: [UInt8], at address: UInt64) {
+    unsafe pointer(address).copyMemory(from: bytes, byteCount: bytes.count)
+  }
+
+  // MARK: - Devices' writes
+
+  /// Remembers that a device wrote the word at an address.
+  func noteWrite(at address: UInt64) { dirtied.insert(address &- base) }
+
+  /// Gives every word that a device wrote its first value back.
+  func restore() {
+    for offset in dirtied where offset < ScriptMemory.byteCount { restore(offset) }
+    dirtied = []
+  }
+}
+
+/// The runner's own memory, as devices reach it.
+struct ProgramMemory: DMAMemory {
+  func touch(_ address: UserAddress, byteCount: UInt64, access: DMAAccess) throws(Errno) {
+    guard CallerMemory.touch(address, byteCount: byteCount, access: access) >= byteCount else {
+      throw .badAddress
+    }
+  }
+  func read(
+    _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress, of owner: MemoryOwner
+  ) throws(Errno) { unsafe try CallerMemory.read(bytes, from: address) }
+  func write(
+    _ bytes: UnsafeRawBufferPointer, to address: UserAddress, of owner: MemoryOwner
+  ) throws(Errno) { unsafe try CallerMemory.write(bytes, to: address) }
+}

@@ -1,0 +1,270 @@
+/// Long random scripts: a seed gives a world, a style (how often each call is made: swarm testing)
+/// and then call after call, with numbers drawn near the places where behaviour changes.
+public struct SeededGenerator {
+  private var numbers: SeededNumbers
+  private let world: World
+  private let weights: [Int]
+  private let type: UInt64
+  private let wildness: Int
+  /// What each descriptor ought to be: the call that made it, and a group's index.
+  private var isOpen: [Int: Verb] = [:]
+  private var groupOf: [Int: Int] = [:]
+  private var nextDescriptor = 0
+  private var mainContainer = 0
+  private var used: [(iova: UInt64, size: UInt64)] = []
+  private var calls: [Call] = []
+
+  private static let verbs: [Verb] = [
+    .mapDMA, .unmapDMA, .getInfo, .deviceRead, .deviceWrite, .openContainer, .openGroup, .close,
+    .setContainer, .setIOMMU, .unsetContainer, .getDeviceFD, .getStatus, .checkExtension,
+    .dirtyPages, .getAPIVersion, .ioctl,
+  ]
+
+  /// The script of a seed, on a world of its choice or on the one given.
+  public static func script(seed: UInt64, length: Int, on world: World? = nil) -> Script {
+    var generator = Self(seed: seed, world: world)
+    generator.openEverything()
+    while generator.calls.count < length { generator.makeCall() }
+    return Script(world: generator.world, calls: generator.calls)
+  }
+
+  private init(seed: UInt64, world: World?) {
+    var numbers = SeededNumbers(seed: seed)
+    var world = world ?? numbers.pick([World.lab, .mixed, .mixed, .mixed, .coarse])
+    if numbers.chance(1, in: 3) { world.entryLimit = numbers.pick([0, 1, 2, 3, 8, 100]) }
+    self.world = world
+    type = numbers.pick([1, 3, 3, 3])
+    wildness = numbers.pick([0, 1, 5, 20])
+    // Mappings lead; each of the others is common, rare or absent in this script.
+    weights = Self.verbs.map { verb in
+      verb == .mapDMA || verb == .unmapDMA
+        ? numbers.pick([10, 40, 80]) : numbers.pick([0, 1, 1, 3, 10])
+    }
+    self.numbers = numbers
+  }
+
+  /// Begins anew: whatever became of the earlier container, this one is likely to work.
+  private mutating func openEverything() {
+    for file in isOpen.keys.sorted() { calls.append(Call(.close, on: file)) }
+    (isOpen, groupOf, used) = ([:], [:], [])
+    let container = make(.openContainer)
+    mainContainer = container
+    for index in world.groups.indices where numbers.chance(1, in: 2) {
+      // A group that cannot be taken spoils the container for the rest of the script.
+      let group = world.groups[index]
+      if !(group.viable && group.safeInterrupts) && numbers.chance(7, in: 8) { continue }
+      let file = makeGroup(index)
+      calls.append(Call(.setContainer, on: file, other: .descriptor(container)))
+      if numbers.chance(1, in: 3) { setIOMMU(container) }
+    }
+    setIOMMU(container)
+  }
+
+  @discardableResult
+  private mutating func makeGroup(_ index: Int) -> Int {
+    let file = make(.openGroup, [Number(UInt64(world.groups[index].number))])
+    groupOf[file] = index
+    return file
+  }
+
+  private mutating func setIOMMU(_ container: Int) {
+    calls.append(Call(.setIOMMU, on: container, [Number(type)]))
+  }
+
+  @discardableResult
+  private mutating func make(_ verb: Verb, on: Int = 0, _ numbers: [Number] = []) -> Int {
+    let descriptor = nextDescriptor
+    nextDescriptor += 1
+    isOpen[descriptor] = verb
+    calls.append(Call(verb, on: on, into: descriptor, numbers))
+    return descriptor
+  }
+
+  /// A descriptor of a kind, now and then of another kind or closed.
+  private mutating func descriptor(_ kind: Verb) -> Int {
+    if numbers.chance(wildness, in: 200) {
+      return Int.random(in: 0..<nextDescriptor + 1, using: &numbers)
+    }
+    if kind == .openContainer && numbers.chance(9, in: 10) { return mainContainer }
+    return numbers.pick(isOpen.keys.filter { isOpen[$0] == kind }.sorted() + [mainContainer])
+  }
+
+  private mutating func makeCall() {
+    if numbers.chance(1, in: 80) { return openEverything() }
+    let verb = Self.verbs[numbers.pick(weights: weights)]
+    switch verb {
+    case .openContainer: if numbers.chance(1, in: 8) { make(verb) }
+    case .openGroup: makeGroup(numbers.pick(Array(world.groups.indices)))
+    case .close:
+      // Closing is rare, and rarer for the first container, or nothing ever stands for long.
+      guard numbers.chance(1, in: 6) else { return }
+      let file = Int.random(in: mainContainer...nextDescriptor, using: &numbers)
+      guard file != mainContainer || numbers.chance(1, in: 4) else { return }
+      isOpen[file] = nil
+      groupOf[file] = nil
+      calls.append(Call(.close, on: file))
+    case .setContainer:
+      let other: Other =
+        numbers.chance(wildness, in: 200)
+        ? numbers.pick([.closed, .foreign]) : .descriptor(descriptor(.openContainer))
+      add(Call(verb, on: descriptor(.openGroup), other: other))
+    case .unsetContainer:
+      if numbers.chance(1, in: 4) { calls.append(Call(verb, on: descriptor(.openGroup))) }
+    case .getStatus: add(Call(verb, on: descriptor(.openGroup), [argsz(8)]))
+    case .getDeviceFD: addDevice()
+    case .setIOMMU:
+      let type =
+        numbers.chance(1, in: 4)
+        ? numbers.pick([0, 1, 2, 3, 6, 8, 9, 1 << 32 | 3] as [UInt64]) : type
+      calls.append(Call(verb, on: descriptor(.openContainer), [Number(type)]))
+    case .checkExtension:
+      let number = UInt64.random(in: 0...12, using: &numbers)
+      calls.append(Call(verb, on: descriptor(.openContainer), [Number(number)]))
+    case .getAPIVersion: calls.append(Call(verb, on: descriptor(.openContainer)))
+    case .ioctl:
+      let number = numbers.pick(
+        [0x3b63, 0x3b6b, 0x3b73, 0x3b74, 0x3b76, 0x3b79, 0x3ba0, 0x5401] as [UInt64])
+      calls.append(Call(verb, on: descriptor(.openContainer), [Number(number)]))
+    case .getInfo:
+      let argsz: UInt64 = numbers.pick([72, 88, 104, 120, 136, 152, 168, 184, 24, 16, 4096])
+      add(Call(verb, on: descriptor(.openContainer), [self.argsz(argsz)]))
+    case .mapDMA: addMap()
+    case .unmapDMA: addUnmap()
+    case .dirtyPages: addDirty()
+    case .deviceRead, .deviceWrite: addAccess(verb)
+    }
+  }
+
+  private mutating func add(_ call: Call) {
+    var call = call
+    if numbers.chance(wildness, in: 100) {
+      call.place = numbers.pick([
+        .readOnly, .edge(Int.random(in: 0...64, using: &numbers)), .absent(0),
+        .absent(1 << 63), .absent(.max - 15),
+      ])
+    }
+    calls.append(call)
+  }
+
+  private mutating func argsz(_ usual: UInt64) -> Number {
+    guard numbers.chance(wildness, in: 100) else { return Number(usual) }
+    let off = UInt64.random(in: 0...usual + 8, using: &numbers)
+    return Number(numbers.pick([off, off, 0xffff_ffff, 0]))
+  }
+
+  private mutating func addDevice() {
+    let file = descriptor(.openGroup)
+    let group = numbers.chance(1, in: 10) ? nil : groupOf[file].map { world.groups[$0] }
+    let name = numbers.pick((group ?? numbers.pick(world.groups)).devices)
+    let suffix =
+      numbers.chance(5 + wildness, in: 100)
+      ? numbers.pick([
+        "x", " ", "  ", " x=1", " vf_token=83a8d1d0-4c0a-4f5c-9b1f-6f0f3b6f2a11", " vf_token=8",
+        String(repeating: " ", count: 4083), String(repeating: " ", count: 4084),
+      ]) : ""
+    let descriptor = nextDescriptor
+    nextDescriptor += 1
+    isOpen[descriptor] = .getDeviceFD
+    add(Call(.getDeviceFD, on: file, into: descriptor, name: name + suffix))
+  }
+
+  // MARK: - Addresses
+
+  private static let edges: [UInt64] = [
+    0x8000, 0x3000_0000, 0x20_0000, 0x1_0000_8000, 0x4000_0000,
+    0, 0x1000, 0xa_0000, 0x10_0000, 0x20_0000, 0x4000_0000, 0xfee0_0000, 0xfef0_0000, 1 << 32,
+    1 << 39, 1 << 48, 1 << 63, 0 &- 0x1000,
+  ]
+
+  private mutating func size() -> UInt64 {
+    let unit: UInt64 = world.name == "coarse" ? 0x1_0000 : 0x1000
+    let usual = unit * UInt64.random(in: 1...4, using: &numbers)
+    if numbers.chance(1, in: 20) { return numbers.pick([0x20_0000, 0x40_0000, 0x1_0000]) }
+    guard numbers.chance(wildness, in: 200) else { return usual }
+    return numbers.pick([0, 1, 0x800, usual + 8, 1 << 48, 1 << 63, 0 &- 0x1000, .max])
+  }
+
+  private mutating func iova() -> UInt64 {
+    let unit: UInt64 = world.name == "coarse" ? 0x1_0000 : 0x1000
+    let step = unit &* (UInt64.random(in: 0...8, using: &numbers) &- 4)
+    if !used.isEmpty && numbers.chance(1, in: 2) {
+      let old = numbers.pick(used)
+      return numbers.pick([old.iova, old.iova &+ old.size, old.iova &+ step])
+    }
+    var iova = numbers.pick(Self.edges) &+ step
+    if numbers.chance(wildness, in: 400) { iova |= numbers.pick([1, 8, 0x800]) }
+    return iova
+  }
+
+  private mutating func address() -> Number {
+    if numbers.chance(wildness, in: 200) {
+      return numbers.pick([0, Number(1 << 63), Number(0 &- 0x1000), .memory(0x800), .memory(1)])
+    }
+    if world.name == "coarse" || numbers.chance(1, in: 8) {
+      return .memory(0x20_0000 + 0x1_0000 * UInt64.random(in: 0...65, using: &numbers))
+    }
+    // Mostly good memory, now and then read-only, missing, or beyond the end of a file.
+    let page =
+      numbers.chance(4, in: 5)
+      ? UInt64.random(in: 20..<29, using: &numbers) : UInt64.random(in: 0..<33, using: &numbers)
+    return .memory(page << 12)
+  }
+
+  private mutating func addMap() {
+    var flags = UInt64.random(in: 1...3, using: &numbers)
+    if numbers.chance(wildness, in: 200) { flags = numbers.pick([0, 4, 5, 7, 8, 0xffff_ffff]) }
+    let (iova, size) = (iova(), size())
+    used.append((iova, size))
+    if used.count > 24 { used.removeFirst() }
+    add(
+      Call(
+        .mapDMA, on: descriptor(.openContainer),
+        [argsz(32), Number(flags), address(), Number(iova), Number(size)]))
+  }
+
+  private mutating func addUnmap() {
+    var (iova, size, flags): (UInt64, UInt64, UInt64) = (iova(), size(), 0)
+    if !used.isEmpty && numbers.chance(1, in: 2) {
+      let old = numbers.pick(used)
+      (iova, size) = (old.iova, numbers.pick([old.size, old.size, old.size &+ size]))
+    }
+    if numbers.chance(1, in: 60) {
+      (iova, size, flags) = (0, 0, 2)
+    } else if numbers.chance(wildness, in: 200) {
+      flags = numbers.pick([1, 2, 3, 4, 5, 6, 8])
+    }
+    add(
+      Call(
+        .unmapDMA, on: descriptor(.openContainer),
+        [argsz(flags & 1 != 0 ? 48 : 24), Number(flags), Number(iova), Number(size)] + bitmap()))
+  }
+
+  private mutating func addDirty() {
+    let flags = numbers.pick([0, 1, 2, 3, 4, 4, 4, 8] as [UInt64])
+    add(
+      Call(
+        .dirtyPages, on: descriptor(.openContainer),
+        [argsz(flags & 4 != 0 ? 48 : 8), Number(flags), Number(iova()), Number(size())]
+          + bitmap()))
+  }
+
+  private mutating func bitmap() -> [Number] {
+    [
+      Number(numbers.pick([0x1000, 0x1000, 1, 0x20_0000])), Number(numbers.pick([0, 7, 8, 64])),
+      numbers.pick([.memory(0), .memory(0x1_4000), Number(1 << 63)]),
+    ]
+  }
+
+  private mutating func addAccess(_ verb: Verb) {
+    var iova = iova() & ~7
+    if !used.isEmpty && numbers.chance(3, in: 4) {
+      let old = numbers.pick(Array(used.suffix(8)))
+      iova = old.iova &+ numbers.pick([0, 8, old.size &- 8, old.size / 2 & ~7])
+    }
+    let open = groupOf.values.sorted().map { world.groups[$0] }
+    let name = numbers.pick(
+      numbers.pick(open.isEmpty || numbers.chance(1, in: 8) ? world.groups : open).devices)
+    let value = verb == .deviceWrite ? [Number(numbers.next())] : []
+    calls.append(Call(verb, [Number(iova)] + value, name: name))
+  }
+}

@@ -1,0 +1,305 @@
+internal import AddressSpaces
+internal import DMATypes
+internal import LegacyVFIO
+internal import Shim
+internal import SoftwareIOMMU
+internal import UAPI
+
+/// The product in this process: codecs, shim and software IOMMU over real memory. Only the
+/// descriptors are made up, as plain numbers.
+public final class ShimContestant: Contestant {
+  typealias Container = DrivenContainer<SoftwareIOMMU<ProgramMemory>, NoJournal>
+
+  private enum File {
+    case container(ContainerNumber)
+    case group(Int)
+    case device(group: Int, name: DeviceName)
+  }
+
+  fileprivate struct Group {
+    var facts: GroupFacts
+    var state = GroupState()
+    var hasDescriptor = false
+    var openDevices: [DeviceName] = []
+  }
+
+  private let arena: ScriptArena
+  private let entryLimit: UInt32
+  private var files: [Int: File] = [:]
+  private var groups: [Group]
+  private var containers: [ContainerNumber: Container] = [:]
+  fileprivate static let caller = Caller(owner: MemoryOwner(rawValue: 0))
+
+  /// A machine at rest over memory whose words hold their first values again.
+  public init(world: World, arena: ScriptArena) {
+    self.arena = arena
+    arena.restore()
+    entryLimit = world.entryLimit
+    groups = world.groups.map { Group(facts: world.facts(of: $0)) }
+  }
+
+  /// Where the script's memory lies.
+  public var memoryBase: UInt64 { arena.base }
+
+  /// Makes one call.
+  public func perform(_ call: Call) -> Outcome {
+    do throws(Errno) {
+      switch call.verb {
+      case .openContainer: return openContainer(call)
+      case .openGroup: return try openGroup(call)
+      case .deviceRead, .deviceWrite: return try access(call)
+      default: break
+      }
+      guard let file = files[call.on] else { throw .badDescriptor }
+      if call.verb == .close {
+        files[call.on] = nil
+        close(file)
+        return Outcome(0)
+      }
+      return ioctl(call, on: file)
+    } catch {
+      return Outcome(-Int64(error.rawValue))
+    }
+  }
+
+  // MARK: - Files
+
+  private func openContainer(_ call: Call) -> Outcome {
+    let number = ContainerNumber(rawValue: UInt64(containers.count))
+    containers[number] = Container(
+      session: ContainerSession(
+        backend: SoftwareIOMMU(memory: ProgramMemory()),
+        parameters: ModuleParameters(mappingLimit: entryLimit)),
+      caller: Self.caller, journal: NoJournal())
+    files[call.into] = .container(number)
+    return Outcome(0)
+  }
+
+  private func openGroup(_ call: Call) throws(Errno) -> Outcome {
+    let number = GroupNumber(rawValue: UInt32(truncatingIfNeeded: call.numbers[0].value))
+    guard let group = groups.firstIndex(where: { $0.facts.number == number }) else {
+      throw .notFound
+    }
+    try refusing { () throws(Rule) in
+      try groups[group].state.checkOpen(of: groups[group].facts, for: Self.caller)
+    }
+    groups[group].state.isOpen = true
+    groups[group].hasDescriptor = true
+    files[call.into] = .group(group)
+    return Outcome(0)
+  }
+
+  private func close(_ file: File) {
+    switch file {
+    case .container: return
+    case .group(let group):
+      groups[group].hasDescriptor = false
+      releaseIfUnused(group)
+    case .device(let group, let name):
+      if let open = groups[group].openDevices.firstIndex(of: name) {
+        groups[group].openDevices.remove(at: open)
+      }
+      groups[group].state.openDeviceCount = Set(groups[group].openDevices).count
+      releaseIfUnused(group)
+    }
+  }
+
+  private func releaseIfUnused(_ group: Int) {
+    guard !groups[group].hasDescriptor, groups[group].openDevices.isEmpty else { return }
+    if let container = groups[group].state.container {
+      containers[container]?.leave(groups[group].facts.number)
+    }
+    groups[group].state = GroupState()
+  }
+
+  // MARK: - Calls
+
+  private func ioctl(_ call: Call, on file: File) -> Outcome {
+    let number = call.verb.request ?? UInt32(truncatingIfNeeded: call.numbers[0].value)
+    let structure = CallerStructure(call, base: memoryBase)
+    let argument = argument(of: call, structure)
+    let result: Int
+    switch file {
+    case .container(let container):
+      guard var server = containers.removeValue(forKey: container) else { return Outcome(-9) }
+      result = ContainerCodec.serve(number, argument, by: &server)
+      containers[container] = server
+    case .group(let group):
+      var server = GroupCalls(contestant: self, group: group, into: call.into)
+      result = GroupCodec.serve(number, argument, by: &server)
+    case .device: return Outcome(0)
+    }
+    guard !call.verb.layout.isEmpty, result != -14 else { return Outcome(Int64(result)) }
+    return Outcome(Int64(result), bytes: arena.bytes(structure.readable, at: argument))
+  }
+
+  private func argument(of call: Call, _ structure: CallerStructure) -> UInt64 {
+    switch call.verb {
+    case .checkExtension, .setIOMMU: call.numbers[0].value
+    case .getAPIVersion, .unsetContainer: 0
+    case .ioctl: 0 &- 4096
+    case .getDeviceFD: arena.place(Array(call.name.utf8) + [0], at: call.place)
+    case .setContainer: arena.place(descriptorBytes(call.other), at: call.place)
+    default: arena.place(structure.bytes, at: call.place)
+    }
+  }
+
+  private func descriptorBytes(_ other: Other) -> [UInt8] {
+    let descriptor =
+      switch other {
+      case .closed: ShimContestant.closed
+      case .foreign: ShimContestant.foreign
+      case .descriptor(let number): number
+      }
+    return (0..<4).map { UInt8(truncatingIfNeeded: descriptor >> (8 * $0)) }
+  }
+
+  private static let closed = -1
+  private static let foreign = 1_000_000
+
+  fileprivate func target(_ descriptor: Int32) -> ContainerTarget {
+    if Int(descriptor) == Self.foreign { return .otherFile }
+    switch files[Int(descriptor)] {
+    case nil: return .closed
+    case .container(let number): return .container(number)
+    case .group, .device: return .otherFile
+    }
+  }
+
+  // MARK: - Devices
+
+  private func access(_ call: Call) throws(Errno) -> Outcome {
+    let iova = IOVA(call.numbers[0].value & ~7)
+    guard
+      let group = groups.first(where: { $0.facts.devices.contains { $0.rawValue == call.name } }),
+      let container = group.state.container.flatMap({ containers[$0] })
+    else { throw .badAddress }
+    let (backend, mappings) = (container.session.backend, container.session.state.mappings)
+    let number = group.facts.number
+    do throws(DMAFault) {
+      var word: UInt64 = 0
+      if call.verb == .deviceRead {
+        unsafe try withWord(&word) { bytes throws(DMAFault) in
+          unsafe try backend.read(bytes, from: iova, by: number, mappings: mappings)
+        }
+        return Outcome(Int64(word >> 1))
+      }
+      word = call.numbers[1].value
+      unsafe try withWord(&word) { bytes throws(DMAFault) in
+        unsafe try backend.write(
+          UnsafeRawBufferPointer(bytes), to: iova, by: number, mappings: mappings)
+      }
+      if let to = backend.translate(iova, access: .write, by: number, mappings: mappings) {
+        arena.noteWrite(at: to.address.rawValue)
+      }
+      return Outcome(0)
+    } catch {
+      throw .badAddress
+    }
+  }
+
+  private func withWord(
+    _ word: inout UInt64, _ body: (UnsafeMutableRawBufferPointer) throws(DMAFault) -> Void
+  ) throws(DMAFault) {
+    // SAFETY: the buffer is the word, for as long as the body runs.
+    let fault = unsafe withUnsafeMutableBytes(of: &word) { (bytes) -> DMAFault? in
+      do throws(DMAFault) {
+        unsafe try body(bytes)
+        return nil
+      } catch {
+        return error
+      }
+    }
+    if let fault { throw fault }
+  }
+}
+
+/// Puts a group's pure decisions and its container together.
+private struct GroupCalls: GroupServer {
+  var contestant: ShimContestant
+  var group: Int
+  /// The descriptor that GET_DEVICE_FD makes.
+  var into: Int
+
+  func admit(_ command: GroupCommand) throws(Errno) {
+    try refusing { () throws(Rule) in try GroupState().admit(command) }
+  }
+
+  mutating func perform(_ request: GroupRequest) throws(Errno) -> GroupReply {
+    switch request {
+    case .getStatus: return .status(contestant.status(of: group))
+    case .setContainer(let descriptor): try contestant.setContainer(descriptor, of: group)
+    case .unsetContainer: try contestant.unsetContainer(of: group)
+    case .getDevice(let name): try contestant.openDevice(name, of: group, into: into)
+    }
+    return .value(0)
+  }
+}
+
+extension ShimContestant {
+  fileprivate func status(of group: Int) -> GroupStatus {
+    groups[group].state.status(of: groups[group].facts)
+  }
+
+  fileprivate func setContainer(_ descriptor: Int32, of group: Int) throws(Errno) {
+    let container = try refusing { () throws(Rule) in
+      try groups[group].state.plan(settingContainer: target(descriptor))
+    }
+    try containers[container]?.join(groups[group].facts)
+    groups[group].state.container = container
+  }
+
+  fileprivate func unsetContainer(of group: Int) throws(Errno) {
+    let container = try refusing { () throws(Rule) in
+      try groups[group].state.planUnsettingContainer()
+    }
+    containers[container]?.leave(groups[group].facts.number)
+    groups[group].state.container = nil
+  }
+
+  fileprivate func openDevice(_ name: [UInt8], of group: Int, into: Int) throws(Errno) {
+    let facts = groups[group].facts
+    let device = try refusing { () throws(Rule) in
+      let device = try facts.device(named: name)
+      let driver = groups[group].state.container.flatMap { containers[$0]?.session.state.driver }
+      try groups[group].state.checkDeviceOpen(
+        of: facts, driver: driver ?? .none,
+        isFirstOpen: !groups[group].openDevices.contains(device), for: Self.caller)
+      return device
+    }
+    groups[group].openDevices.append(device)
+    groups[group].state.openDeviceCount = Set(groups[group].openDevices).count
+    files[into] = .device(group: group, name: device)
+  }
+}
+
+/// A refusal as the error number that a program sees.
+private func refusing<Value>(_ decide: () throws(Rule) -> Value) throws(Errno) -> Value {
+  do throws(Rule) {
+    return try decide()
+  } catch {
+    throw error.errno
+  }
+}
+
+extension World {
+  /// The group as the shim is told of it.
+  func facts(of group: Group) -> GroupFacts {
+    let iommu = group.iommu.map { index in
+      IOMMUFacts(
+        driver: iommus[index].driver, aperture: IOVARange(iommus[index].aperture),
+        pageSizes: PageSizes(rawValue: iommus[index].pageSizes),
+        enforcesCoherency: iommus[index].coherent)
+    }
+    return GroupFacts(
+      number: GroupNumber(rawValue: group.number), kind: iommu == nil ? .emulated : .physical,
+      devices: group.devices.map { DeviceName(rawValue: $0) }, isViable: group.viable,
+      reservedRegions: group.reserved.map { ReservedRegion(range: IOVARange($0), kind: .reserved) }
+        + group.relaxable.map { ReservedRegion(range: IOVARange($0), kind: .directRelaxable) },
+      interruptsAreSafe: group.safeInterrupts, iommu: iommu)
+  }
+}
+
+extension IOVARange {
+  init(_ run: World.Run) { self.init(start: IOVA(run.start), last: IOVA(run.last)) }
+}

@@ -1,0 +1,114 @@
+import CEngine
+import CPreload
+
+enum MapFlag {
+  static var fixed: Word { 0x10 }
+  static var anonymous: Word { 0x20 }
+}
+
+@inline(__always)
+private func mapped(
+  _ name: cpreload_next_name, _ address: Word, _ length: Word, _ protection: Word, _ flags: Word,
+  _ descriptor: Word, _ offset: Word
+) -> Word {
+  if _slowPath(flags & MapFlag.anonymous == 0 && entry(int(descriptor)) != .none) {
+    let result = map(address, length, protection, flags, int(descriptor), offset)
+    if let result { return answer(result) }
+  }
+  let call = next(name, Call6.self)
+  let result = call(address, length, protection, flags, descriptor, offset)
+  if _slowPath(flags & MapFlag.fixed != 0), result != -1, let engine = trapping(address, length) {
+    inside { engine.pointee.covered(UInt64(UInt(bitPattern: address)), bytes(length)) }
+  }
+  return result
+}
+
+@inline(__always)
+private func bytes(_ word: Word) -> UInt64 { UInt64(UInt(bitPattern: word)) }
+
+/// mmap(2) of a descriptor that may be ours; nil sends the call on.
+@inline(never)
+private func map(
+  _ address: Word, _ length: Word, _ protection: Word, _ flags: Word, _ descriptor: Int32,
+  _ offset: Word
+) -> Word? {
+  if entry(descriptor) == .hidden { return Word(-Errno.EBADF) }
+  guard let index = pin(descriptor), let engine = loadedEngine() else { return nil }
+  defer { release(index) }
+  let file = slot(index).pointee.file
+  if offset & 4095 != 0 || length == 0 { return Word(-Errno.EINVAL) }
+  // Containers and groups cannot be mapped: vfio_fops, vfio_group_fops.
+  guard file.kind == ioasid_device.rawValue else { return Word(-Errno.ENODEV) }
+  return inside {
+    Word(
+      engine.pointee.map(
+        file.file, descriptor, bytes(address), bytes(length), int(protection), int(flags),
+        Int64(offset)))
+  }
+}
+
+/// The engine, if a page of the range traps.
+@inline(__always)
+private func trapping(_ address: Word, _ length: Word) -> Engine? {
+  guard let engine = loadedEngine(), cpreload_depth() == 0,
+    engine.pointee.traps(bytes(address), bytes(length)) != 0
+  else { return nil }
+  return engine
+}
+
+/// Stands in front of libc's `mmap`.
+@c(mmap)
+public func interposedMmap(
+  _ address: Word, _ length: Word, _ protection: Word, _ flags: Word, _ d: Word, _ offset: Word
+) -> Word {
+  mapped(cpreload_next_mmap, address, length, protection, flags, d, offset)
+}
+
+/// Stands in front of libc's `mmap64`.
+@c(mmap64)
+public func interposedMmap64(
+  _ address: Word, _ length: Word, _ protection: Word, _ flags: Word, _ d: Word, _ offset: Word
+) -> Word {
+  mapped(cpreload_next_mmap64, address, length, protection, flags, d, offset)
+}
+
+/// Stands in front of libc's `munmap`.
+@c(munmap)
+public func interposedMunmap(_ address: Word, _ length: Word) -> Word {
+  if _slowPath(loadedEngine() != nil), let engine = trapping(address, length) {
+    return answer(inside { Word(engine.pointee.unmap(bytes(address), bytes(length))) })
+  }
+  return next(cpreload_next_munmap, Call2.self)(address, length)
+}
+
+/// Stands in front of libc's `mprotect`.
+@c(mprotect)
+public func interposedMprotect(_ address: Word, _ length: Word, _ protection: Word) -> Word {
+  if _slowPath(loadedEngine() != nil), let engine = trapping(address, length) {
+    return answer(
+      inside { Word(engine.pointee.protect(bytes(address), bytes(length), int(protection))) })
+  }
+  return next(cpreload_next_mprotect, Call3.self)(address, length, protection)
+}
+
+/// Stands in front of libc's `mremap`.
+@c(mremap)
+public func interposedMremap(
+  _ address: Word, _ length: Word, _ newLength: Word, _ flags: Word, _ newAddress: Word
+) -> Word {
+  if _slowPath(loadedEngine() != nil), let engine = trapping(address, max(length, 1)) {
+    return answer(
+      inside {
+        Word(
+          engine.pointee.remap(
+            bytes(address), bytes(length), bytes(newLength), int(flags), bytes(newAddress)))
+      })
+  }
+  let call = next(cpreload_next_mremap, Call5.self)
+  let result = call(address, length, newLength, flags, newAddress)
+  // MREMAP_FIXED
+  if _slowPath(flags & 2 != 0), result != -1, let engine = trapping(newAddress, newLength) {
+    inside { engine.pointee.covered(bytes(newAddress), bytes(newLength)) }
+  }
+  return result
+}

@@ -1,0 +1,105 @@
+import CPreload
+
+/// libc's syscall(): a program that goes past the named functions meets us here. Calls written in
+/// assembly do not.
+@c(syscall)
+public func interposedSyscall(
+  _ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Word, _ e: Word, _ f: Word
+) -> Word {
+  if let result = raw(number, a, b, c, d, e, f) { return result }
+  return next(cpreload_next_syscall, Call7.self)(number, a, b, c, d, e, f)
+}
+
+/// The answer of an interposed function, or nil where the call passes. Calls that make descriptors
+/// or change what we keep for the program go through their function; the rest only when the
+/// descriptor is ours.
+@inline(__always)
+private func raw(
+  _ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Word, _ e: Word, _ f: Word
+) -> Word? {
+  switch number {
+  case 2: interposedOpen(a, b, c)
+  case 9: interposedMmap(a, b, c, d, e, f)
+  case 10: interposedMprotect(a, b, c)
+  case 11: interposedMunmap(a, b)
+  case 13: rawDisposition(a, b, c, d)
+  case 14: rawMask(a, b, c, d)
+  case 16: interposedIoctl(a, b, c)
+  case 25: interposedMremap(a, b, c, d, e)
+  case 32: interposedDup(a)
+  case 33: interposedDup2(a, b)
+  case 47: interposedRecvmsg(a, b, c)
+  case 72: interposedFcntl(a, b, c)
+  case 85: interposedCreat(a, b)
+  case 257: interposedOpenat(a, b, c, d)
+  case 292: interposedDup3(a, b, c)
+  case 299: interposedRecvmmsg(a, b, c, d, e)
+  case 436: interposedCloseRange(a, b, c)
+  case 437: rawOpenat2(a, b, c, d)
+  default: entry(int(a)) == .none ? nil : rawOfOurs(number, a, b, c, d, e)
+  }
+}
+
+@inline(never)
+private func rawOfOurs(
+  _ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Word, _ e: Word
+) -> Word? {
+  switch number {
+  case 0: interposedRead(a, b, c)
+  case 1: interposedWrite(a, b, c)
+  case 3: interposedClose(a)
+  case 5: interposedFstat(a, b)
+  case 8: interposedLseek(a, b, c)
+  case 17: interposedPread(a, b, c, d)
+  case 18: interposedPwrite(a, b, c, d)
+  case 19: interposedReadv(a, b, c)
+  case 20: interposedWritev(a, b, c)
+  case 262: interposedFstatat(a, b, c, d)
+  case 295: interposedPreadv(a, b, c, d)
+  case 296: interposedPwritev(a, b, c, d)
+  case 332: interposedStatx(a, b, c, d, e)
+  default: nil
+  }
+}
+
+/// openat2(2): the flags are the first word of struct open_how.
+private func rawOpenat2(_ directory: Word, _ path: Word, _ how: Word, _ size: Word) -> Word {
+  let call = next(cpreload_next_syscall, Call5.self)
+  let result = call(437, directory, path, how, size)
+  let refused = int(result) < 0 && cpreload_errno().pointee != Errno.EFAULT
+  let flags = UnsafePointer<Word>(bitPattern: how)
+  return orNode(result, directory, path, refused ? flags?.pointee ?? 0 : 0)
+}
+
+/// rt_sigprocmask(2) with the kernel's eight bytes of mask.
+private func rawMask(_ how: Word, _ new: Word, _ old: Word, _ bytes: Word) -> Word? {
+  guard cpreload_in_run() != 0, cpreload_depth() == 0, bytes == 8 else { return nil }
+  return answer(
+    changeMask(int(how), UnsafePointer(bitPattern: new), Mask(bitPattern: old)) { how, new, old in
+      kernel(.rtSigprocmask, how, new, old, 8)
+    })
+}
+
+/// The kernel's struct sigaction: handler, flags, restorer, eight bytes of mask.
+private typealias RawAction = InlineArray<4, UInt64>
+
+/// rt_sigaction(2). The restorer that libc uses does what every restorer must.
+private func rawDisposition(_ signal: Word, _ new: Word, _ old: Word, _ bytes: Word) -> Word? {
+  guard cpreload_in_run() != 0, cpreload_depth() == 0, bytes == 8 else { return nil }
+  var given = Action(), before = Action()
+  if let new = UnsafePointer<RawAction>(bitPattern: new) {
+    given.handler = UInt(new.pointee[0])
+    given.flags = Int32(truncatingIfNeeded: new.pointee[1])
+    given.mask[0] = new.pointee[3]
+  }
+  let result =
+    new == 0
+    ? setDisposition(int(signal), nil, &before) : setDisposition(int(signal), &given, &before)
+  if result == 0, let old = UnsafeMutablePointer<RawAction>(bitPattern: old) {
+    old.pointee[0] = UInt64(before.handler)
+    old.pointee[1] = UInt64(UInt32(bitPattern: before.flags))
+    old.pointee[2] = UInt64(before.restorer)
+    old.pointee[3] = before.mask[0]
+  }
+  return result
+}

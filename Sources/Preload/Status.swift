@@ -1,0 +1,111 @@
+import CEngine
+import CPreload
+
+// fstat and its kin show what the kernel shows for a legacy file: a character device for containers
+// and groups, an anonymous inode for devices.
+
+/// What the program's descriptor stands for; nil when it is not ours.
+private func identity(_ descriptor: Int32) -> ioasid_open_file? {
+  guard let index = pin(descriptor) else { return nil }
+  defer { release(index) }
+  return slot(index).pointee.file
+}
+
+/// The mode of the node that was opened; an anonymous inode has no type: anon_inode_mkinode().
+private func mode(_ file: ioasid_open_file) -> UInt32 {
+  switch file.kind {
+  case ioasid_container.rawValue: 0o020666
+  case ioasid_group.rawValue: 0o020600
+  default: 0o600
+  }
+}
+
+@inline(never)
+private func dress(_ descriptor: Int32, _ result: Word, _ buffer: Word) -> Word {
+  if entry(descriptor) == .hidden { return fail(Errno.EBADF) }
+  guard int(result) == 0, let status = UnsafeMutablePointer<stat>(bitPattern: buffer),
+    let file = identity(descriptor)
+  else { return result }
+  status.pointee.st_mode = mode(file)
+  status.pointee.st_rdev = UInt(cpreload_device_number(file.major, file.minor))
+  status.pointee.st_nlink = 1
+  status.pointee.st_size = 0
+  status.pointee.st_blocks = 0
+  return result
+}
+
+@inline(never)
+private func dressExtended(_ descriptor: Int32, _ result: Word, _ buffer: Word) -> Word {
+  if entry(descriptor) == .hidden { return fail(Errno.EBADF) }
+  guard int(result) == 0, let status = UnsafeMutableRawPointer(bitPattern: buffer),
+    let file = identity(descriptor)
+  else { return result }
+  // struct statx: stx_nlink, stx_mode, stx_size, stx_blocks, stx_rdev_major, stx_rdev_minor.
+  status.storeBytes(of: 1, toByteOffset: 16, as: UInt32.self)
+  status.storeBytes(of: UInt16(mode(file)), toByteOffset: 28, as: UInt16.self)
+  status.storeBytes(of: 0, toByteOffset: 40, as: UInt64.self)
+  status.storeBytes(of: 0, toByteOffset: 48, as: UInt64.self)
+  status.storeBytes(of: file.major, toByteOffset: 128, as: UInt32.self)
+  status.storeBytes(of: file.minor, toByteOffset: 132, as: UInt32.self)
+  return result
+}
+
+@inline(__always)
+private func dressed(_ descriptor: Word, _ result: Word, _ buffer: Word) -> Word {
+  _slowPath(entry(int(descriptor)) != .none) ? dress(int(descriptor), result, buffer) : result
+}
+
+/// AT_EMPTY_PATH with an empty path names the descriptor itself.
+@inline(__always)
+private func isItself(_ descriptor: Word, _ path: Word, _ flags: Word) -> Bool {
+  guard flags & 0x1000 != 0, entry(int(descriptor)) != .none else { return false }
+  return UnsafePointer<UInt8>(bitPattern: path).map { $0.pointee == 0 } ?? true
+}
+
+/// Stands in front of libc's `fstat`.
+@c(fstat)
+public func interposedFstat(_ descriptor: Word, _ buffer: Word) -> Word {
+  dressed(descriptor, next(cpreload_next_fstat, Call2.self)(descriptor, buffer), buffer)
+}
+
+/// Stands in front of libc's `fstat64`.
+@c(fstat64)
+public func interposedFstat64(_ descriptor: Word, _ buffer: Word) -> Word {
+  dressed(descriptor, next(cpreload_next_fstat64, Call2.self)(descriptor, buffer), buffer)
+}
+
+// The names that programs linked before glibc 2.33 call.
+/// Stands in front of libc's `__fxstat`.
+@c(__fxstat)
+public func interposedOldFstat(_ version: Word, _ d: Word, _ buffer: Word) -> Word {
+  dressed(d, next(cpreload_next___fxstat, Call3.self)(version, d, buffer), buffer)
+}
+
+/// Stands in front of libc's `__fxstat64`.
+@c(__fxstat64)
+public func interposedOldFstat64(_ version: Word, _ d: Word, _ buffer: Word) -> Word {
+  dressed(d, next(cpreload_next___fxstat64, Call3.self)(version, d, buffer), buffer)
+}
+
+/// Stands in front of libc's `fstatat`.
+@c(fstatat)
+public func interposedFstatat(_ d: Word, _ path: Word, _ buffer: Word, _ flags: Word) -> Word {
+  let result = next(cpreload_next_fstatat, Call4.self)(d, path, buffer, flags)
+  return isItself(d, path, flags) ? dress(int(d), result, buffer) : result
+}
+
+/// Stands in front of libc's `fstatat64`.
+@c(fstatat64)
+public func interposedFstatat64(_ d: Word, _ path: Word, _ buffer: Word, _ flags: Word) -> Word {
+  let result = next(cpreload_next_fstatat64, Call4.self)(d, path, buffer, flags)
+  return isItself(d, path, flags) ? dress(int(d), result, buffer) : result
+}
+
+/// Stands in front of libc's `statx`.
+@c(statx)
+public func interposedStatx(
+  _ d: Word, _ path: Word, _ flags: Word, _ mask: Word, _ buffer: Word
+) -> Word {
+  let result = next(cpreload_next_statx, Call5.self)(d, path, flags, mask, buffer)
+  return isItself(d, path, flags) ? dressExtended(int(d), result, buffer) : result
+}
