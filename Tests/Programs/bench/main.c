@@ -1,9 +1,11 @@
 // The programs that `ioasid bench` measures: plain C, libc and <linux/vfio.h> only. Each prints lines of a name and
 // figures; the tool makes ratios and medians of them. Clocks are read around loops, never inside.
 #define _GNU_SOURCE 1
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/vfio.h>
+#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,6 +13,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -73,7 +76,6 @@ static void unmap(long index, int scattered) {
 }
 
 static void begin(void) {
-  char path[64];
   int group = open("/dev/vfio/3", O_RDWR);
   container = open("/dev/vfio/vfio", O_RDWR);
   null = open("/dev/null", O_RDWR);
@@ -82,58 +84,102 @@ static void begin(void) {
   if (ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU)) fail("SET_IOMMU");
   buffer = mmap(0, buffer_pages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (buffer == MAP_FAILED) fail("mmap");
-  snprintf(path, sizeof path, "/proc/self/fd/%d", container);
 }
 
-// `count` live mappings; then each run takes random ones away and makes them again, and measures a no-op ioctl.
-static void dma(long count, int scattered, long runs, long batch) {
+// The bytes that the run keeps for its containers: their files, by what is allocated.
+static long journal(void) {
+  static const char directory[] = "/sys/module/ioasid/containers";
+  DIR *files = opendir(directory);
+  struct dirent *entry;
+  struct stat status;
+  long blocks = 0;
+  if (!files) fail(directory);
+  while ((entry = readdir(files)))
+    if (entry->d_name[0] != '.' && !fstatat(dirfd(files), entry->d_name, &status, AT_SYMLINK_NOFOLLOW))
+      blocks += status.st_blocks;
+  closedir(files);
+  return blocks * 512;
+}
+
+// `count` live mappings; then each run takes random ones away and makes them again, `passes` times `batch` of them, and
+// measures a no-op ioctl.
+static void dma(long count, int scattered, long runs, long passes, long batch) {
   long *order = malloc(sizeof *order * (size_t)count);
   uint64_t seed = 1;
   begin();
-  if (!order) fail("malloc");
-  memset(order, 0xff, sizeof *order * (size_t)count);
+  if (!order || batch > count) fail("order");
   for (long i = 0; i < count; i++) order[i] = i;
   noop(null, noop_calls);
   long before = resident();
   for (long i = 0; i < count; i++) map(i, scattered);
-  printf("memory %ld %ld\n", resident() - before, count);
-  if (batch > count) batch = count;
+  printf("filled %ld %ld %ld\n", count, resident() - before, journal());
   for (long run = -1; run < runs; run++) {
-    for (long i = 0; i < batch; i++) {  // the first of a shuffle: distinct and random
-      seed = seed * 6364136223846793005u + 1442695040888963407u;
-      long other = i + (long)((seed >> 33) % (uint64_t)(count - i)), index = order[i];
-      order[i] = order[other];
-      order[other] = index;
+    double idle = noop(null, noop_calls), mapping = 0, unmapping = 0, calls = (double)passes * (double)batch;
+    for (long pass = 0; pass < passes; pass++) {
+      for (long i = 0; i < batch; i++) {  // the first of a shuffle: distinct and random
+        seed = seed * 6364136223846793005u + 1442695040888963407u;
+        long other = i + (long)((seed >> 33) % (uint64_t)(count - i)), index = order[i];
+        order[i] = order[other];
+        order[other] = index;
+      }
+      double start = now();
+      for (long i = 0; i < batch; i++) unmap(order[i], scattered);
+      double middle = now();
+      for (long i = 0; i < batch; i++) map(order[i], scattered);
+      mapping += now() - middle;
+      unmapping += middle - start;
     }
-    double idle = noop(null, noop_calls), start = now();
-    for (long i = 0; i < batch; i++) unmap(order[i], scattered);
-    double middle = now();
-    for (long i = 0; i < batch; i++) map(order[i], scattered);
-    double end = now();
     idle = (idle + noop(null, noop_calls)) / 2;
-    if (run >= 0)  // the first is the warm-up
-      printf("run %.2f %.2f %.2f\n", idle, (end - middle) / (double)batch, (middle - start) / (double)batch);
+    if (run >= 0) printf("run %.2f %.2f %.2f\n", idle, mapping / calls, unmapping / calls);  // the first is the warm-up
   }
-  struct stat status;
-  if (fstat(container, &status) == 0) printf("done %ld\n", resident() - before);
+  printf("churned %ld %ld %ld\n", count, resident() - before, journal());
   free(order);
 }
 
+// How long a process takes from its start to its end; `environment` says whether the preload is in it.
+static double life(char **environment) {
+  char *words[] = {"/proc/self/exe", "nothing", 0};
+  int status;
+  pid_t child;
+  double start = now();
+  if (posix_spawn(&child, words[0], 0, 0, words, environment)) fail("posix_spawn");
+  if (waitpid(child, &status, 0) < 0 || status) fail("waitpid");
+  return now() - start;
+}
+
+// Process starts without and with the preload, in turn. Needs LD_PRELOAD to be set.
+static void starts(long runs) {
+  char *none[] = {0}, *preload[] = {0, 0};
+  for (char **entry = environ; *entry; entry++)
+    if (!strncmp(*entry, "LD_PRELOAD=", 11)) preload[0] = *entry;
+  if (!preload[0]) fail("LD_PRELOAD");
+  for (long run = -3; run < runs; run++) {
+    double without = 0, with = 0;
+    for (int i = 0; i < 10; i++) {
+      without += life(none) / 10;
+      with += life(preload) / 10;
+    }
+    if (run >= 0) printf("run %.0f %.0f\n", without, with);
+  }
+}
+
 static void usage(void) {
-  fputs("usage: ioasid-bench dma COUNT SCATTERED RUNS BATCH | ioctl RUNS | rest\n", stderr);
+  fputs("usage: ioasid-bench dma COUNT SCATTERED RUNS PASSES BATCH | ioctl RUNS | starts RUNS | rest | nothing\n", stderr);
   exit(2);
 }
 
 int main(int count, char **words) {
   if (count < 2) usage();
-  if (!strcmp(words[1], "dma") && count == 6)
-    dma(atol(words[2]), atoi(words[3]), atol(words[4]), atol(words[5]));
+  if (!strcmp(words[1], "dma") && count == 7)
+    dma(atol(words[2]), atoi(words[3]), atol(words[4]), atol(words[5]), atol(words[6]));
   else if (!strcmp(words[1], "ioctl") && count == 3) {
     if ((null = open("/dev/null", O_RDWR)) < 0) fail("open");
     noop(null, noop_calls);
     for (long run = 0; run < atol(words[2]); run++) printf("run %.3f\n", noop(null, 100000));
   } else if (!strcmp(words[1], "rest") && count == 2)
-    printf("memory %ld\n", resident());
-  else
+    printf("resident %ld\n", resident());
+  else if (!strcmp(words[1], "starts") && count == 3)
+    starts(atol(words[2]));
+  else if (strcmp(words[1], "nothing"))
     usage();
 }
