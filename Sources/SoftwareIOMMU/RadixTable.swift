@@ -88,7 +88,7 @@ internal import DMATypes
 /// How many pages of entries a table may hold.
 struct PageBudget: Hashable {
   /// What a table may hold with no mapping at all.
-  var base = 64
+  var base = 32
   /// Live mappings for each page more. Dense mappings of one page each need one page in 511; one
   /// in 400 leaves room for gaps and costs at most ten bytes a mapping.
   var mappingsPerPage = 400
@@ -177,7 +177,9 @@ extension RadixTable {
   }
 
   /// Whether the address is one that the table can translate at all.
-  func reaches(_ iova: IOVA) -> Bool { unsafe iova.rawValue <= state.pointee.aperture.last.rawValue }
+  func reaches(_ iova: IOVA) -> Bool {
+    unsafe iova.rawValue <= state.pointee.aperture.last.rawValue
+  }
 
   @inline(__always) private func page(_ entry: UInt64) -> Page {
     // Subtracted, not masked: that costs nothing, being part of the load's own address.
@@ -328,7 +330,9 @@ extension RadixTable {
   @inline(never) private func clearAll(_ range: IOVARange) {
     _ = descend(range.start.rawValue)
     let root = unsafe state.pointee.root
-    guard root != 0, unsafe range.start.rawValue <= state.pointee.aperture.last.rawValue else { return }
+    guard root != 0, unsafe range.start.rawValue <= state.pointee.aperture.last.rawValue else {
+      return
+    }
     let last = unsafe min(range.last.rawValue, state.pointee.aperture.last.rawValue)
     unsafe clear(page(root), shift: state.pointee.rootShift, from: range.start.rawValue, to: last)
     if unsafe page(root)[Self.entriesPerPage] == 0 {

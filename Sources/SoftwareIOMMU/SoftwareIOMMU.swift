@@ -37,7 +37,9 @@ public import DMATypes
   public var tablePageCount: Int { unsafe directory.pointee.tablePageCount }
 
   /// The way from a claimed group's devices to their table; keep it rather than ask each time.
-  public func deviceTable(of group: GroupNumber) -> DeviceTable? { unsafe directory.pointee.devices(of: group) }
+  public func deviceTable(of group: GroupNumber) -> DeviceTable? {
+    unsafe directory.pointee.devices(of: group)
+  }
 
   // MARK: Spaces and groups
 

@@ -48,11 +48,11 @@ struct Bench {
 
   mutating func measure() throws(Refusal) {
     let small = try calls(1000, passes: 40, batch: 1000, goal: nil)
-    let middle = try calls(65_000, passes: 1, batch: 32_500, goal: 1.3)
-    let large = try calls(1_000_000, passes: 1, batch: 250_000, goal: 2.5)
+    let middle = try calls(65_000, passes: 8, batch: 4000, goal: 1.3)
+    let large = try calls(1_000_000, passes: 4, batch: 62_500, goal: 2.5)
     addGrowth("map", small.map, large.map)
     addGrowth("unmap", small.unmap, large.unmap)
-    let scattered = try calls(65_000, isScattered: true, passes: 1, batch: 32_500, goal: nil)
+    let scattered = try calls(65_000, isScattered: true, passes: 8, batch: 4000, goal: nil)
     addMemory("dense", middle)
     addMemory("scattered", scattered)
     try addLookUps()
