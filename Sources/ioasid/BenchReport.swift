@@ -78,10 +78,11 @@ struct BenchReport {
     (isQuick ? "Quick: one run a row, which shows that the rows work and nothing else.\n" : "")
       + """
       Medians over runs after a warm-up. map, unmap: whole MAP_DMA and UNMAP_DMA of 4 KiB from a C
-      program, random ones of the mappings (one in sixteen; all of a thousand) taken away and made
-      again, journal rewrites included; the mappings share 1024 resident pages, the page is touched. The ratio is to a no-op ioctl
-      on /dev/null in the same process and run; growth to the ratio among 1000 mappings. Memory is
-      the process's resident memory, shared memory included, over the mappings.
+      program; random ones of the mappings (one in sixteen; all of a thousand) are taken away and
+      made again, journal rewrites included. The mappings share 1024 resident pages, and the page
+      is touched. The ratio is to a no-op ioctl on /dev/null in the same process and run; growth
+      to the ratio among 1000 mappings. Memory is the process's resident memory, shared memory
+      included, over the mappings.
 
       """
   }
