@@ -67,11 +67,12 @@ let targets: [Target] = [
     touchesMemory: true),
   module("TrappedAccess", ["DMATypes"], touchesMemory: true),
   module("MachineFile", []),
+  module("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
   module(
     "SharedMachine",
     [
       "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU",
-      "SimulatedPlatform", "TrappedAccess", "MachineFile", "CLinux",
+      "SimulatedPlatform", "TrappedAccess", "MachineFile", "Traces", "CLinux",
     ], touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   module(
@@ -95,6 +96,7 @@ let targets: [Target] = [
   tests("MachineFile", []),
   tests("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
+  tests("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
   tests("PlatformFile", ["DMATypes", "SimulatedPlatform"]),

@@ -3,6 +3,7 @@
 #include "kernel.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -73,18 +74,29 @@ int32_t clinux_duplicate(int32_t descriptor, int32_t lowest) {
   return (int32_t)enter(SYS_fcntl, descriptor, F_DUPFD_CLOEXEC, lowest, 0, 0, 0);
 }
 
-int32_t clinux_is_eventfd(int32_t descriptor) {
-  char path[32] = "/proc/self/fd/", link[32];
+int64_t clinux_eventfd_identity(int32_t descriptor) {
+  char path[32] = "/proc/self/fdinfo/", text[256];
   char digits[12];
-  int n = 0, at = 14;
+  int n = 0, at = 18;
   if (descriptor < 0) return -EBADF;
+  long r = enter(SYS_fcntl, descriptor, F_GETFD, 0, 0, 0, 0);
+  if (r < 0) return r;
   for (int32_t d = descriptor; n == 0 || d; d /= 10) digits[n++] = (char)('0' + d % 10);
   while (n) path[at++] = digits[--n];
-  long r = enter(SYS_fcntl, descriptor, F_GETFD, 0, 0, 0, 0);
-  if (r < 0) return (int32_t)r;
-  r = enter(SYS_readlink, (long)path, (long)link, sizeof link, 0, 0, 0);
-  static const char name[] = "anon_inode:[eventfd]";
-  return r == sizeof name - 1 && !memcmp(link, name, sizeof name - 1);
+  int32_t file = clinux_open(path, O_RDONLY | O_CLOEXEC, 0);
+  if (file < 0) return file;
+  r = enter(SYS_read, file, (long)text, sizeof text - 1, 0, 0, 0);
+  clinux_close(file);
+  text[r < 0 ? 0 : r] = 0;
+  static const char word[] = "eventfd-id:";
+  const char *found = strstr(text, word);
+  return found ? strtoll(found + sizeof word - 1, 0, 10) : -EINVAL;
+}
+
+void clinux_drain_event(int32_t descriptor) {
+  uint64_t count;
+  struct pollfd poll = {.fd = descriptor, .events = POLLIN};
+  if (enter(SYS_poll, (long)&poll, 1, 0, 0, 0, 0) == 1) enter(SYS_read, descriptor, (long)&count, sizeof count, 0, 0, 0);
 }
 
 int64_t clinux_write(int32_t descriptor, const void *bytes, size_t count) {
@@ -102,7 +114,7 @@ int32_t clinux_signal_event_of(int32_t pid, int32_t descriptor) {
   long event = enter(SYS_pidfd_getfd, process, descriptor, 0, 0, 0, 0);
   clinux_close((int32_t)process);
   if (event < 0) return (int32_t)event;
-  long r = clinux_is_eventfd((int32_t)event) == 1 ? clinux_write((int32_t)event, &one, sizeof one) : -EBADF;
+  long r = clinux_eventfd_identity((int32_t)event) >= 0 ? clinux_write((int32_t)event, &one, sizeof one) : -EBADF;
   clinux_close((int32_t)event);
   return (int32_t)r;
 }

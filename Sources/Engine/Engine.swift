@@ -142,6 +142,50 @@ private let functions = unsafe ioasid_engine(
     }
   })
 
+/// The same functions with a line of the trace for each call.
+private func traced(_ functions: ioasid_engine) -> ioasid_engine {
+  var traced = functions
+  unsafe traced.open = { inode, flags, out in
+    result { () throws(Errno) in
+      let opened = try currentMachine().tracedOpen(inode: inode, flags: flags)
+      unsafe out.pointee = ioasid_open_file(opened)
+      return Int64(opened.descriptor)
+    }
+  }
+  unsafe traced.ioctl = { token, _, request, argument, out in
+    var opened: OpenedFile?
+    let result = Token.file(token).tracedIoctl(
+      currentMachine(), request, argument, opened: &opened)
+    if let opened { unsafe out.pointee = ioasid_open_file(opened) }
+    return Int64(result)
+  }
+  traced.read = { token, descriptor, address, count, offset in
+    Token.file(token).tracedRead(
+      currentMachine(), descriptor, UserAddress(address), count: count, offset: offset)
+  }
+  traced.write = { token, descriptor, address, count, offset in
+    Token.file(token).tracedWrite(
+      currentMachine(), descriptor, UserAddress(address), count: count, offset: offset)
+  }
+  traced.map = { token, descriptor, address, length, protection, flags, offset in
+    Token.file(token).tracedMap(
+      currentMachine(), descriptor, UserAddress(address), length: length, protection: protection,
+      flags: flags, offset: offset)
+  }
+  traced.unmap = { currentMachine().tracedUnmap(UserAddress($0), length: $1) }
+  traced.protect = {
+    currentMachine().tracedProtect(UserAddress($0), length: $1, protection: $2)
+  }
+  traced.remap = {
+    currentMachine().tracedRemap(
+      UserAddress($0), length: $1, newLength: $2, flags: $3, newAddress: UserAddress($4))
+  }
+  traced.release = { token in
+    currentMachine().tracedRelease(unsafe Token.unmanaged(token).takeRetainedValue())
+  }
+  return traced
+}
+
 /// `siginfo_t.si_addr`.
 private let faultAddressOffset = 16
 /// SIGBUS.
@@ -157,6 +201,6 @@ public func start(_ host: UnsafePointer<ioasid_host>) -> UnsafePointer<ioasid_en
   guard let joined = Machine(directory: RunPaths.run, descriptors: table) else { return nil }
   unsafe machine = .passRetained(joined)
   let copy = UnsafeMutablePointer<ioasid_engine>.allocate(capacity: 1)
-  unsafe copy.initialize(to: functions)
+  unsafe copy.initialize(to: joined.isTraced ? traced(functions) : functions)
   return unsafe UnsafePointer(copy)
 }

@@ -60,11 +60,13 @@ func deliverDeferred() {
 }
 
 /// Does what the program asked for: its handler with its flags, or the default action.
-private func perform(_ signal: Int32, _ info: Word, _ context: Word) {
+private func perform(_ signal: Int32, _ info: Word, _ context: Word, happensAgain: Bool = true) {
   let own = disposition(signal)
   // SIG_IGN; a fault is never ignored
   if own.handler == 1 && !(isFault(signal) && code(info) > 0) { return }
-  if own.handler <= 1 { return die(signal, info, Context(address: context)) }
+  if own.handler <= 1 {
+    return die(signal, info, Context(address: context), happensAgain: happensAgain)
+  }
   if own.flags & Flag.resetHandler != 0 { resetDisposition(signal) }
   var blocked: UInt64 = 0
   if isFault(signal) { blocked = own.mask & ~faultSignals }
@@ -86,12 +88,12 @@ private func resetDisposition(_ signal: Int32) {
 }
 
 /// The default action with the true signal: a fault happens again when the handler returns; what
-/// was sent is sent again.
-private func die(_ signal: Int32, _ info: Word, _ context: Context) {
+/// was sent is sent again, and so is a fault that the kernel knows as another.
+private func die(_ signal: Int32, _ info: Word, _ context: Context, happensAgain: Bool) {
   var action = Action()
   _ = nextSigaction(signal, &action, nil)
   context.mask.pointee &= ~bit(signal)
-  if code(info) <= 0 {
+  if code(info) <= 0 || !happensAgain {
     kernel(.rtTgsigqueueinfo, kernel(.getpid), kernel(.gettid), Word(signal), info)
   }
 }
@@ -100,28 +102,40 @@ private func die(_ signal: Int32, _ info: Word, _ context: Context) {
 func onFault(_ signal: Int32, _ info: Word, _ context: Word) {
   let error = cpreload_errno().pointee
   let interrupted = Context(address: context)
+  var delivered = signal
   if code(info) > 0 {
     // Only an access of the engine, or to a trapped page, is the engine's business: a program that
     // overflowed its stack has no stack to ask it on.
     if let engine = loadedEngine(),
-      cpreload_depth() != 0 || engine.pointee.traps(faultAddress(info), 1) != 0,
-      askEngine(info, interrupted)
+      cpreload_depth() != 0 || engine.pointee.traps(faultAddress(info), 1) != 0
     {
-      cpreload_errno().pointee = error
-      return
+      let verdict = Int32(truncatingIfNeeded: askEngine(info, interrupted))
+      if verdict == 1 {
+        cpreload_errno().pointee = error
+        return
+      }
+      if verdict != 0 { delivered = become(verdict, info) }
     }
   }
-  programFault(signal, info, interrupted)
+  programFault(delivered, info, interrupted, happensAgain: delivered == signal)
   cpreload_errno().pointee = error
+}
+
+/// Makes a fault of another number of this one: with BUS_ADRERR, the code that fits all of them.
+private func become(_ signal: Int32, _ info: Word) -> Int32 {
+  let words = UnsafeMutablePointer<Int32>(bitPattern: info).unsafelyUnwrapped
+  words[0] = signal
+  words[2] = 2
+  return signal
 }
 
 /// The engine runs on the stack of the interrupted thread: an alternate stack may have room for
 /// little more than the frame on it. Off the alternate stack the kernel would lay the next signal's
 /// frame over ours, so it is disarmed meanwhile; the return from this signal arms it again.
-private func askEngine(_ info: Word, _ context: Context) -> Bool {
+private func askEngine(_ info: Word, _ context: Context) -> Word {
   let here = UInt64(cpreload_stack()), there = context.stackPointer
   guard context.isOnAlternateStack(here), !context.isOnAlternateStack(there) else {
-    return askEngine(info, context.address) != 0
+    return askEngine(info, context.address)
   }
   let ask: @convention(c) (Word, Word) -> Word = { info, context in
     var none = [0, 2, 0] as InlineArray<3, UInt64>  // stack_t with SS_DISABLE
@@ -129,7 +143,7 @@ private func askEngine(_ info: Word, _ context: Context) -> Bool {
     return askEngine(info, context)
   }
   let redZone: UInt64 = 128
-  return cpreload_call_on(UInt(there - redZone), ask, info, context.address) != 0
+  return cpreload_call_on(UInt(there - redZone), ask, info, context.address)
 }
 
 private func askEngine(_ info: Word, _ context: Word) -> Word {
@@ -141,7 +155,9 @@ private func askEngine(_ info: Word, _ context: Word) -> Word {
 }
 
 /// A fault that is none of the engine's, or one of its signals sent by someone.
-private func programFault(_ signal: Int32, _ info: Word, _ context: Context) {
+private func programFault(
+  _ signal: Int32, _ info: Word, _ context: Context, happensAgain: Bool
+) {
   let view = cpreload_faults()
   let wasSent = code(info) <= 0
   if wasSent && (view.pointee.blocked & bit(signal) != 0 || cpreload_depth() != 0) {
@@ -151,14 +167,14 @@ private func programFault(_ signal: Int32, _ info: Word, _ context: Context) {
   }
   // A fault that its thread blocks kills, whatever the disposition.
   if !wasSent && (view.pointee.blocked & bit(signal) != 0 || faultedInHandler(signal, context)) {
-    return die(signal, info, context)
+    return die(signal, info, context, happensAgain: happensAgain)
   }
   let before = view.pointee
   var mark: UInt64 = before.serial &+ 1
   withUnsafeMutablePointer(to: &mark) {
     view.pointee.serial = before.serial &+ 1
     view.pointee.handling = UInt64(UInt(bitPattern: $0))
-    perform(signal, info, context.address)
+    perform(signal, info, context.address, happensAgain: happensAgain)
     view.pointee.handling = before.handling
   }
 }

@@ -1,6 +1,7 @@
 internal import CLinux
 internal import DMATypes
 internal import SimulatedPlatform
+internal import Synchronization
 
 /// What the engine needs of the process's descriptor table, which the preload keeps.
 public protocol DescriptorTable: Sendable {
@@ -17,20 +18,34 @@ public protocol DescriptorTable: Sendable {
 ///
 /// They are closed on exec, and with them the device's hold: a device signals into the void then.
 final class EventDescriptors: Sendable {
+  private struct Held {
+    var descriptor: Int32
+    var references: Int
+  }
+
   let descriptors: any DescriptorTable
+  /// By the kernel's number: however often a program names one eventfd, it is held once.
+  private let held = Mutex<[Int64: Held]>([:])
 
   init(descriptors: any DescriptorTable) { self.descriptors = descriptors }
 
   /// Takes a reference to the caller's eventfd: `EBADF` when it is not open, `EINVAL` when it is
   /// something else (`eventfd_ctx_fdget()`).
   func resolve(_ descriptor: Int32) throws(Errno) -> EventTarget {
-    let kind = clinux_is_eventfd(descriptor)
-    guard kind >= 0 else { throw Errno(rawValue: -kind) }
-    guard kind == 1 else { throw .invalidArgument }
-    let duplicate = clinux_duplicate(descriptor, 0)
-    guard duplicate >= 0 else { throw Errno(rawValue: -duplicate) }
-    return EventTarget(
-      owner: UInt32(bitPattern: clinux_pid()), descriptor: descriptors.hide(duplicate))
+    let identity = clinux_eventfd_identity(descriptor)
+    guard identity >= 0 else { throw Errno(rawValue: Int32(-identity)) }
+    let number = try held.withLock { (held) throws(Errno) in
+      if let known = held[identity] {
+        held[identity]?.references += 1
+        return known.descriptor
+      }
+      let duplicate = clinux_duplicate(descriptor, 0)
+      guard duplicate >= 0 else { throw Errno(rawValue: -duplicate) }
+      let hidden = descriptors.hide(duplicate)
+      held[identity] = Held(descriptor: hidden, references: 1)
+      return hidden
+    }
+    return EventTarget(owner: UInt32(bitPattern: clinux_pid()), descriptor: number)
   }
 
   /// Adds one, whoever holds it; a holder that is gone or refuses is not told.
@@ -41,6 +56,18 @@ final class EventDescriptors: Sendable {
   /// Gives a reference back. One that another process took is closed when that process ends.
   func release(_ event: EventTarget) {
     guard event.owner == UInt32(bitPattern: clinux_pid()) else { return }
+    let isLast = held.withLock { held in
+      guard let entry = held.first(where: { $0.value.descriptor == event.descriptor }) else {
+        return false
+      }
+      if entry.value.references > 1 {
+        held[entry.key]?.references -= 1
+        return false
+      }
+      held[entry.key] = nil
+      return true
+    }
+    guard isLast else { return }
     descriptors.reveal(event.descriptor)
     _ = clinux_close(event.descriptor)
   }

@@ -10,7 +10,7 @@ internal import Synchronization
 final class EventWatcher: Sendable {
   private struct Watched {
     var thread: Int32?
-    var units: [Int32: DeviceUnit] = [:]
+    var units: [Int32: (unit: DeviceUnit, times: Int)] = [:]
   }
 
   private let machine: Unowned
@@ -26,14 +26,18 @@ final class EventWatcher: Sendable {
       let thread = watched.thread ?? start()
       guard thread >= 0 else { return }
       watched.thread = thread
-      watched.units[event.descriptor] = unit
-      _ = clinux_watch(thread, event.descriptor)
+      if watched.units[event.descriptor] == nil { _ = clinux_watch(thread, event.descriptor) }
+      watched.units[event.descriptor, default: (unit, 0)].times += 1
     }
   }
 
   func unwatch(_ event: EventTarget) {
     watched.withLock { watched in
       guard let thread = watched.thread else { return }
+      // Leaving an eventfd's queue takes its count along: `eventfd_ctx_remove_wait_queue()`.
+      clinux_drain_event(event.descriptor)
+      watched.units[event.descriptor]?.times -= 1
+      guard watched.units[event.descriptor]?.times == 0 else { return }
       watched.units[event.descriptor] = nil
       _ = clinux_unwatch(thread, event.descriptor)
     }
@@ -54,7 +58,7 @@ final class EventWatcher: Sendable {
   }
 
   private func arrived(_ descriptor: Int32) {
-    guard let unit = watched.withLock({ $0.units[descriptor] }) else { return }
+    guard let unit = watched.withLock({ $0.units[descriptor]?.unit }) else { return }
     let event = EventTarget(owner: UInt32(bitPattern: clinux_pid()), descriptor: descriptor)
     _ = unit.withState(machine.machine) { state, environment in
       unit.device.eventArrived(event, &state, in: environment)

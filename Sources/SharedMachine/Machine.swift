@@ -21,6 +21,8 @@ public final class Machine: @unchecked Sendable {
   let trapped: TrappedMappings
   let events: EventDescriptors
   let units: [DeviceUnit]
+  /// Writes the conversation down; nil without `--trace`.
+  let tracer: Tracer?
   private(set) lazy var watcher = EventWatcher(machine: self)
   private let shared: SharedMemory
   private let sharedOffset: Int
@@ -46,6 +48,7 @@ public final class Machine: @unchecked Sendable {
     trapped = TrappedMappings()
     events = EventDescriptors(descriptors: descriptors)
     units = Self.units(of: platform, groups)
+    tracer = image.options.contains(.trace) ? Tracer() : nil
   }
 
   /// The same run, seen by the child that fork made. Nothing of the parent's that a lock of its threads
@@ -62,6 +65,7 @@ public final class Machine: @unchecked Sendable {
     trapped = TrappedMappings(copying: parent.trapped)
     events = EventDescriptors(descriptors: parent.events.descriptors)
     units = Self.units(of: platform, groups)
+    tracer = parent.tracer.map { Tracer(forkedFrom: $0) }
   }
 
   /// The groups that have a node, in the order in which the machine file counts them.
@@ -113,6 +117,12 @@ public final class Machine: @unchecked Sendable {
   func nextContainer() -> UInt64 {
     shared[sharedOffset + SharedRegion.newestContainer] += 1
     return shared[sharedOffset + SharedRegion.newestContainer]
+  }
+
+  /// The number of one more process that writes a trace.
+  func nextTracedProcess() -> UInt64 {
+    shared[sharedOffset + SharedRegion.newestProcess] += 1
+    return shared[sharedOffset + SharedRegion.newestProcess]
   }
 
   /// This process's copy of a container.

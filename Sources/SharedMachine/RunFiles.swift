@@ -7,6 +7,7 @@ struct RunFiles: Sendable {
   let directory: String
 
   func machine() -> String { "\(directory)/machine" }
+  func trace() -> String { "\(directory)/trace" }
   func container(_ number: UInt64) -> String { "\(directory)/containers/\(number)" }
   func group(_ number: GroupNumber) -> String { "\(directory)/groups/\(number.rawValue)" }
   func device(_ name: String) -> String { "\(directory)/devices/\(name)" }

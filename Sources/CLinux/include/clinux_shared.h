@@ -31,8 +31,10 @@ int32_t clinux_unlink(const char *_Nonnull path);
 int32_t clinux_status_flags(int32_t descriptor);
 /// fcntl(F_DUPFD_CLOEXEC): the lowest free number from `lowest` on.
 int32_t clinux_duplicate(int32_t descriptor, int32_t lowest);
-/// 1 for an eventfd, 0 for another open file, −EBADF.
-int32_t clinux_is_eventfd(int32_t descriptor);
+/// The kernel's number for an eventfd, the same for all its duplicates; −EINVAL for another open file, −EBADF.
+int64_t clinux_eventfd_identity(int32_t descriptor);
+/// Sets an eventfd's count to 0, without waiting.
+void clinux_drain_event(int32_t descriptor);
 /// write(2).
 int64_t clinux_write(int32_t descriptor, const void *_Nonnull bytes, size_t count);
 /// lseek(2).

@@ -1,0 +1,133 @@
+import DMATypes
+import UAPI
+
+/// One ioctl while it is made: what the program said is read before, what it was told after.
+///
+/// The same on whatever answers: the software IOMMU or the real kernel.
+public struct IoctlRecording: Sendable {
+  private let layout: RequestLayout?
+  private let argument: UserAddress
+  private let before: [UInt8]
+  private var fields: [TracedField]
+
+  /// Reads the argument from the calling process. `handle` must be a container, a group or a device.
+  public init(
+    of handle: TracedHandle, request: UInt32, argument: UInt64, _ naming: inout some TraceNaming
+  ) {
+    self.argument = UserAddress(argument)
+    layout = Vocabulary.request(request, on: handle)
+    fields = [TracedField(nil, .handle(handle))]
+    guard let layout else {
+      before = []
+      let isNumber = argument < 0x10000 || argument >> 47 != 0
+      fields.append(TracedField(nil, .hex(UInt64(request))))
+      fields.append(TracedField(nil, isNumber ? .hex(argument) : .mark(.pointer)))
+      return
+    }
+    fields.append(TracedField(nil, .words([layout.name], rest: 0)))
+    before = Self.read(layout.argument, at: self.argument)
+    if let value = value(of: layout.argument, &naming) { fields.append(TracedField(nil, value)) }
+  }
+
+  private static func read(_ layout: ArgumentLayout, at address: UserAddress) -> [UInt8] {
+    switch layout {
+    case .none, .value: return []
+    case .descriptor: return CallerMemory.readable(at: address, count: 4)
+    case .text: return CallerMemory.readable(at: address, count: 4096)
+    case .structure(let layout):
+      let head = CallerMemory.readable(at: address, count: layout.byteCount)
+      return CallerMemory.readable(at: address, count: layout.inputByteCount(head))
+    }
+  }
+
+  private func value(
+    of layout: ArgumentLayout, _ naming: inout some TraceNaming
+  ) -> TracedValue? {
+    switch layout {
+    case .none: return nil
+    case .value(let table): return table.value(of: argument.rawValue)
+    case _ where argument.rawValue == 0 && before.isEmpty: return .mark(.null)
+    case .descriptor:
+      guard let number = before.number(at: 0, width: 4) else { return .mark(.unreadable) }
+      return naming.name(descriptor: Int32(truncatingIfNeeded: number))
+    case .text:
+      let text = before.prefix { $0 != 0 }
+      // Text without an end is text all the same, if the memory has the page that the kernel reads.
+      return text.count < before.count || before.count == 4096
+        ? .text(Array(text)) : .mark(.unreadable)
+    case .structure(let layout):
+      let fields = layout.decode(before, &naming)
+      return fields.first?.name == nil ? .mark(.unreadable) : .structure(fields)
+    }
+  }
+
+  /// The whole call. `result` is the ioctl's own or −errno; `opened` the file that it is the descriptor of.
+  public func call(
+    result: Int, opened: TracedHandle?, _ naming: inout some TraceNaming
+  ) -> TracedCall {
+    var call = TracedCall(
+      .ioctl, fields,
+      result: result < 0
+        ? .failure(Errno(rawValue: Int32(clamping: -result)))
+        : .value(opened.map { .handle($0) } ?? .decimal(Int64(result))))
+    guard case .structure(let layout) = self.layout?.argument, before.count >= layout.byteCount
+    else { return call }
+    if result == -Int(Errno.badAddress.rawValue) { note(fault: layout, in: &call) }
+    let room = min(
+      Int(before.number(at: 0, width: 4) ?? 0), StructureLayout.maximum)
+    let after = CallerMemory.readable(at: argument, count: max(room, layout.byteCount))
+    var output =
+      layout.output(before: before, after: after, isGranted: result >= 0, &naming) ?? []
+    output += fault(result)
+    if result >= 0 { output += granted(layout, &naming) }
+    if !output.isEmpty { call.output = .structure(output) }
+    return call
+  }
+
+  /// Says why a structure that could be read was EFAULT: it cannot be written.
+  private func note(fault layout: StructureLayout, in call: inout TracedCall) {
+    let count = UInt64(layout.byteCount)
+    guard case .structure(var fields) = call.arguments.last?.value,
+      fields.last?.name != nil,
+      CallerMemory.present(at: argument, count: count, for: .write) < count
+    else { return }
+    fields.append(TracedField(nil, .mark(.readonly)))
+    call.arguments[call.arguments.count - 1].value = .structure(fields)
+  }
+
+  private var isMap: Bool { layout?.name == "VFIO_IOMMU_MAP_DMA" }
+
+  /// How much of the memory is there that a refused MAP_DMA asked for.
+  private func fault(_ result: Int) -> [TracedField] {
+    guard isMap, result == -Int(Errno.badAddress.rawValue),
+      let flags = before.number(at: 4, width: 4), let address = before.number(at: 8, width: 8),
+      let size = before.number(at: 24, width: 8)
+    else { return [] }
+    let there = CallerMemory.present(
+      at: UserAddress(address), count: size, for: flags & 2 != 0 ? .write : .read)
+    return there < size ? [TracedField("present", .hex(there))] : []
+  }
+
+  /// What a granted call says of memory beyond the structure.
+  private func granted(
+    _ layout: StructureLayout, _ naming: inout some TraceNaming
+  ) -> [TracedField] {
+    if isMap, let address = before.number(at: 8, width: 8),
+      let size = before.number(at: 24, width: 8)
+    {
+      naming.extend(address: address, byteCount: size)
+    }
+    let rest = layout.rest(before).fields
+    guard case .bitmap = layout.tail,
+      let data = rest.first(where: { $0.name == "bitmap_data" }),
+      let length = rest.first(where: { $0.name == "bitmap_size" }),
+      let address = before.number(at: data.offset, width: 8),
+      let size = before.number(at: length.offset, width: 8)
+    else { return [] }
+    naming.extend(address: address, byteCount: size)
+    let shown = CallerMemory.readable(
+      at: UserAddress(address), count: Int(min(size, UInt64(TracedBytes.maximum))))
+    let bytes = TracedBytes(shown, omitted: size - UInt64(shown.count))
+    return [TracedField("bitmap", .bytes(bytes))]
+  }
+}

@@ -1,0 +1,120 @@
+extension Vocabulary {
+  /// Refuses a call that no recorder writes and no replay could make.
+  static func check(_ call: TracedCall) throws(Complaint) {
+    try check(result: call)
+    switch call.operation {
+    case .ioctl: try check(ioctl: call)
+    case .open:
+      guard case .text = call.arguments.first?.value else { throw Complaint("open needs a path") }
+      try check(named: call, after: 1)
+    case .close:
+      guard call.handle != nil, call.arguments.count == 1 else {
+        throw Complaint("close needs a file")
+      }
+    case .munmap, .mprotect, .mremap:
+      guard let first = call.arguments.first, first.name == nil else {
+        throw Complaint("\(call.operation.rawValue) needs an address")
+      }
+      _ = try FieldFormat.address.bits(of: first.value, width: 8) { _ in 0 }
+      try check(named: call, after: 1)
+    case .read, .pread, .mmap:
+      guard call.handle != nil else { throw Complaint("a file is missing") }
+      try check(named: call, after: 1)
+    case .write, .pwrite:
+      guard call.handle != nil, call.arguments.count > 1, case .bytes = call.arguments[1].value
+      else { throw Complaint("\(call.operation.rawValue) needs a file and bytes") }
+      try check(named: call, after: 2)
+    }
+    if call.operation != .ioctl, let output = call.output {
+      guard [.read, .pread].contains(call.operation), case .bytes = output else {
+        throw Complaint("\(call.operation.rawValue) has no output")
+      }
+    }
+  }
+
+  private static func check(result call: TracedCall) throws(Complaint) {
+    guard case .value(let value) = call.result else { return }
+    switch value {
+    case .decimal, .memory, .handle, .hex: return
+    default: throw Complaint("'\(value)' is no result")
+    }
+  }
+
+  /// The named arguments from a place on; a mark for a bad buffer may follow.
+  private static func check(named call: TracedCall, after start: Int) throws(Complaint) {
+    var rest = call.arguments.dropFirst(start)
+    for (name, format) in named(call.operation) {
+      guard let field = rest.popFirst(), field.name == name else {
+        throw Complaint("the argument '\(name)' is missing")
+      }
+      _ = try format.bits(of: field.value, width: 8) { _ in 0 }
+    }
+    if let field = rest.popFirst() {
+      let isBuffer = [.read, .pread, .write, .pwrite].contains(call.operation)
+      guard isBuffer, field.name == nil, field.value.isBadMemory else {
+        throw Complaint("the argument '\(field)' does not belong here")
+      }
+    }
+    if let field = rest.first { throw Complaint("the argument '\(field)' does not belong here") }
+  }
+
+  private static func check(ioctl call: TracedCall) throws(Complaint) {
+    guard let handle = call.handle, call.arguments.count > 1,
+      call.arguments.allSatisfy({ $0.name == nil })
+    else { throw Complaint("ioctl needs a file and a request") }
+    let request: RequestLayout
+    switch call.arguments[1].value {
+    case .hex(let number):
+      guard let number = UInt32(exactly: number), self.request(number, on: handle) == nil else {
+        throw Complaint("the request has a name")
+      }
+      request = RequestLayout(number: number, name: "", argument: .none)
+    case .words(let words, 0) where words.count == 1:
+      guard let known = requests(of: handle).first(where: { $0.name == words[0] }) else {
+        throw Complaint("\(handle) has no request '\(words[0])'")
+      }
+      request = known
+    default: throw Complaint("'\(call.arguments[1].value)' is no request")
+    }
+    try check(argument: Array(call.arguments.dropFirst(2)), of: request)
+    guard let output = call.output else { return }
+    guard case .structure(let layout) = request.argument, case .structure(let fields) = output
+    else { throw Complaint("'\(output)' is no output of this request") }
+    try layout.check(output: fields)
+  }
+
+  private static func check(
+    argument: [TracedField], of request: RequestLayout
+  ) throws(Complaint) {
+    guard argument.count <= 1 else { throw Complaint("more arguments than ioctl has") }
+    guard let value = argument.first?.value else {
+      guard case .none = request.argument else { throw Complaint("an argument is missing") }
+      return
+    }
+    switch (request.argument, value) {
+    case (.none, .hex), (.none, .mark(.pointer)): return
+    case (.value(let table), _):
+      guard table.value(of: try table.bits(of: value)) == value else {
+        throw Complaint("it is written '\(table.value(of: try table.bits(of: value)))'")
+      }
+    case (.descriptor, _) where !value.isBadMemory:
+      _ = try FieldFormat.descriptor.bits(of: value, width: 4) { _ in 0 }
+    case (.text, .text): return
+    case (.structure(let layout), .structure(let fields)):
+      _ = try layout.encode(fields) { _ in 0 }
+    case (.text, _) where value.isBadMemory, (.structure, _) where value.isBadMemory,
+      (.descriptor, _):
+      return
+    default: throw Complaint("'\(value)' is no argument of \(request.name)")
+    }
+  }
+}
+
+extension TracedValue {
+  var isBadMemory: Bool {
+    switch self {
+    case .mark(.null), .mark(.unreadable), .mark(.readonly): true
+    default: false
+    }
+  }
+}
