@@ -85,7 +85,8 @@ let targets: [Target] = [
   .executableTarget(
     name: "ioasid",
     dependencies: [
-      "CLinux", "DMATypes", "MachineFile", "PlatformFile", "PlatformView", "SimulatedPlatform",
+      "AddressSpaces", "CLinux", "DMATypes", "MachineFile", "PlatformFile", "PlatformView",
+      "SimulatedPlatform", "SoftwareIOMMU",
     ],
     swiftSettings: settings(touchesMemory: true)),
 
@@ -106,6 +107,7 @@ let targets: [Target] = [
   tests("PlatformView", ["SimulatedPlatform"]),
   tests("ioasid", ["PlatformView", "SimulatedPlatform"]),
   .executableTarget(name: "edu-copy", path: "Tests/Programs/edu-copy"),
+  .executableTarget(name: "ioasid-bench", path: "Tests/Programs/bench"),
   .testTarget(name: "ConversationTests", swiftSettings: settings()),
   .testTarget(name: "PreloadTests", swiftSettings: settings()),
 ]

@@ -21,6 +21,19 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
     }
   }
 
+  /// Where a look-up ended, so that the change that follows need not search again.
+  ///
+  /// Once the map has changed, its places are stale: a change at one is then made by a search.
+  public struct Place: Sendable {
+    @usableFromInline let cursor: Cursor?
+    @usableFromInline let revision: Revision
+
+    @inlinable init(in tree: Tree, at cursor: Cursor?) {
+      self.cursor = cursor
+      revision = tree.revision
+    }
+  }
+
   @usableFromInline var tree: Tree
 
   /// An empty map.
@@ -77,6 +90,41 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
     assert(firstOverlapping(range) == nil, "ranges of a RangeMap are disjoint")
     makeUnique()
     tree.insert(start: range.start.rawValue, last: range.last.rawValue, value)
+  }
+
+  /// Where the range would be entered, or nil when another shares an address with it.
+  @inlinable public func gap(for range: IOVARange) -> Place? {
+    guard let leaf = tree.leaf(for: range.start.rawValue) else { return Place(in: tree, at: nil) }
+    let next = Cursor(leaf: leaf, index: leaf.upperBound(range.start.rawValue))
+    if let before = next.predecessor, before.last >= range.start.rawValue { return nil }
+    if let after = next.normalized, after.start <= range.last.rawValue { return nil }
+    return Place(in: tree, at: next)
+  }
+
+  /// The element whose range holds the address, and its place.
+  @inlinable public func find(_ address: IOVA) -> (element: Element, place: Place)? {
+    guard let leaf = tree.leaf(for: address.rawValue) else { return nil }
+    let next = Cursor(leaf: leaf, index: leaf.upperBound(address.rawValue))
+    guard let found = next.predecessor, found.last >= address.rawValue else { return nil }
+    return (found.element, Place(in: tree, at: found))
+  }
+
+  /// Adds a range, which must overlap no other, at the place that `gap` answered.
+  @inlinable public mutating func insert(_ range: IOVARange, _ value: Value, at place: Place) {
+    makeUnique()
+    guard let cursor = tree.cursor(at: place), cursor.leaf.count < Leaf.capacity else {
+      return insert(range, value)
+    }
+    tree.insert(start: range.start.rawValue, last: range.last.rawValue, value, at: cursor)
+  }
+
+  /// Removes the range that starts exactly at the address, at the place that `find` answered.
+  @inlinable public mutating func remove(startingAt start: IOVA, at place: Place) -> Element? {
+    makeUnique()
+    guard let cursor = tree.cursor(at: place), cursor.leaf.count > Leaf.capacity / 2 else {
+      return remove(startingAt: start)
+    }
+    return tree.remove(at: cursor)
   }
 
   /// Removes the range that starts exactly at the address, and returns it.

@@ -6,17 +6,25 @@
 // its neighbours. Indices are below the node's count, which never exceeds its capacity; both are
 // the duty of RangeMapTree.swift, and `isConsistent` checks them.
 
-/// The index of the first key above `key` among `count` ascending keys.
+/// The index of the first key above `key` among `count` ascending keys; the eight words behind the
+/// last key can be read, whatever they hold.
+///
+/// The ends of the eights first, then one eight: the loads do not wait for one another, as those of
+/// a binary search do. No branch depends on a key: to guess one wrong costs more than all of them.
 @inlinable @inline(__always)
 func upperBound(_ keys: UnsafeMutablePointer<UInt64>, _ count: Int, _ key: UInt64) -> Int {
-  // The ends of the eights first, then one eight: the loads do not wait for one another, as those
-  // of a binary search do.
-  var eights = 0
-  for eight in 0..<(count >> 3) where unsafe keys[eight << 3 | 7] <= key { eights += 1 }
-  var index = eights << 3
-  let end = min(index + 8, count)
-  for place in index..<end where unsafe keys[place] <= key { index += 1 }
-  return index
+  var index = 0
+  var end = 7
+  while end < count {
+    index &+= unsafe keys[end] <= key ? 8 : 0
+    end &+= 8
+  }
+  let (eight, left) = unsafe (keys + index, count &- index)
+  func one(_ place: Int) -> Int {
+    (unsafe eight[place] <= key ? 1 : 0) & (place < left ? 1 : 0)
+  }
+  let low = one(0) &+ one(1) &+ one(2) &+ one(3)
+  return index &+ (low &+ (one(4) &+ one(5) &+ one(6) &+ one(7)))
 }
 
 /// Opens a gap of `gap` items at `index` in a column that holds `count`.
@@ -56,7 +64,9 @@ extension RangeMap {
     @usableFromInline let base: UnsafeMutableRawPointer
     @inlinable init(base: UnsafeMutableRawPointer) { unsafe self.base = base }
 
-    @inlinable static var capacity: Int { 64 }
+    // Few, because a change moves half of them on average; the fan-out that keeps the tree low is
+    // that of the nodes above.
+    @inlinable static var capacity: Int { 32 }
     // Count, previous and next leaf, and eight bytes that keep the columns aligned to 16.
     @inlinable static var headerBytes: Int { 32 }
     @inlinable static var byteCount: Int {
@@ -69,6 +79,7 @@ extension RangeMap {
       leaf.count = 0
       leaf.previous = nil
       leaf.next = nil
+      unsafe leaf.starts.initialize(repeating: 0, count: capacity)
       return leaf
     }
     @inlinable func free() { unsafe base.deallocate() }
@@ -185,6 +196,7 @@ extension RangeMap {
     @inlinable static func allocate() -> Self {
       let inner = unsafe Self(base: .allocate(byteCount: byteCount, alignment: 16))
       inner.count = 0
+      unsafe inner.keys.initialize(repeating: 0, count: capacity)
       return inner
     }
     @inlinable func free() { unsafe base.deallocate() }
@@ -250,7 +262,7 @@ extension RangeMap {
   }
 
   /// A place in the chain of leaves.
-  @usableFromInline struct Cursor {
+  @usableFromInline struct Cursor: @unchecked Sendable {
     @usableFromInline var leaf: Leaf
     @usableFromInline var index: Int
 

@@ -1,3 +1,18 @@
+internal import Synchronization
+
+/// Which tree, and which of its states.
+@usableFromInline struct Revision: Equatable, BitwiseCopyable, Sendable {
+  @usableFromInline let tree: UInt64
+  @usableFromInline var changes: UInt64 = 0
+
+  @usableFromInline init() {
+    tree = treesMade.wrappingAdd(1, ordering: .relaxed).newValue
+  }
+  @inlinable mutating func advance() { changes &+= 1 }
+}
+
+private let treesMade = Atomic<UInt64>(0)
+
 extension RangeMap {
   /// The nodes of one map, freed with it.
   ///
@@ -12,6 +27,7 @@ extension RangeMap {
       @usableFromInline var count = 0
       @usableFromInline var leafCount = 0
       @usableFromInline var innerCount = 0
+      @usableFromInline var revision = Revision()
 
       @inlinable init() {}
     }
@@ -52,6 +68,17 @@ extension RangeMap {
       set { unsafe state.pointee.innerCount = newValue }
     }
 
+    /// Changes with every change; no two trees ever have the same.
+    @inlinable var revision: Revision {
+      get { unsafe state.pointee.revision }
+      set { unsafe state.pointee.revision = newValue }
+    }
+
+    /// The cursor of a place, unless the tree has changed since or the place is another tree's.
+    @inlinable @inline(__always) func cursor(at place: Place) -> Cursor? {
+      place.revision == revision ? place.cursor : nil
+    }
+
     /// The leaf in which a range with this start lies or would lie.
     @inlinable @inline(__always) func leaf(for start: UInt64) -> Leaf? {
       guard var node = root else { return nil }
@@ -72,7 +99,17 @@ extension RangeMap.Tree {
   @usableFromInline typealias Leaf = RangeMap<Value>.Leaf
   @usableFromInline typealias Inner = RangeMap<Value>.Inner
 
+  /// Enters a range where a look-up for it ended, in a leaf that is not full.
+  @inlinable func insert(
+    start: UInt64, last: UInt64, _ value: Value, at cursor: RangeMap<Value>.Cursor
+  ) {
+    revision.advance()
+    count += 1
+    cursor.leaf.insert(start: start, last: last, value, at: cursor.index)
+  }
+
   @inlinable func insert(start: UInt64, last: UInt64, _ value: Value) {
+    revision.advance()
     count += 1
     var node = root ?? plantRoot()
     if node.count == capacity(level: height) { node = raiseRoot(over: node) }
@@ -160,7 +197,17 @@ extension RangeMap.Tree {
 
 // Removal.
 extension RangeMap.Tree {
+  /// Removes a range from a leaf that is more than half full.
+  @inlinable func remove(at cursor: RangeMap<Value>.Cursor) -> RangeMap<Value>.Element {
+    let removed = cursor.element
+    revision.advance()
+    count -= 1
+    cursor.leaf.remove(at: cursor.index)
+    return removed
+  }
+
   @inlinable func remove(start: UInt64) -> RangeMap<Value>.Element? {
+    revision.advance()
     guard var node = root else { return nil }
     var level = height
     while level > 0 {

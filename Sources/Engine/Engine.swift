@@ -34,26 +34,29 @@ enum Token {
   static func file(_ token: UInt64) -> OpenFile { unsafe unmanaged(token).takeUnretainedValue() }
 }
 
-/// The process's view of its run. Replaced in a child that fork made, by the first call it makes
-/// there.
-nonisolated(unsafe) private var machine: Machine?
+/// The process's view of its run, kept for ever, so that to look at it counts no reference. Replaced
+/// in a child that fork made, by the first call it makes there.
+nonisolated(unsafe) private var machine: Unmanaged<Machine>?
 nonisolated(unsafe) private var descriptors: HostDescriptors?
 
 @inline(__always)
-func currentMachine() -> Machine {
+func currentMachine() -> Machine { withMachine { $0 } }
+
+@inline(__always)
+private func withMachine<Result>(_ body: (Machine) -> Result) -> Result {
   // SAFETY: set before the functions that read it are handed out.
-  let known = unsafe machine.unsafelyUnwrapped
-  return known.isCurrent ? known : machineAfterFork(known)
+  unsafe machine.unsafelyUnwrapped._withUnsafeGuaranteedRef {
+    body(_fastPath($0.isCurrent) ? $0 : machineAfterFork($0))
+  }
 }
 
 /// The child has one thread here, or several of which one comes first: all others make a view that
-/// is dropped again, which is harmless because a view holds no state of its own yet.
+/// is never looked at again, which is harmless because a view holds no state of its own yet. So is
+/// the parent's view, which may be locked for ever.
 @inline(never)
 private func machineAfterFork(_ parent: Machine) -> Machine {
   let child = Machine(forkedFrom: parent)
-  // The parent's view may be locked for ever: it is kept, never looked into again.
-  _ = unsafe Unmanaged.passRetained(parent)
-  unsafe machine = child
+  unsafe machine = .passRetained(child)
   return child
 }
 
@@ -96,7 +99,7 @@ private func ioctl(
 ) -> Int64 {
   var opened: OpenedFile?
   let result = unsafe Token.unmanaged(token)._withUnsafeGuaranteedRef {
-    $0.ioctl(currentMachine(), request, argument, opened: &opened)
+    file in withMachine { file.ioctl($0, request, argument, opened: &opened) }
   }
   if let opened { unsafe out.pointee = ioasid_open_file(opened) }
   return Int64(result)
@@ -196,7 +199,7 @@ public func start(_ host: UnsafePointer<ioasid_host>) -> UnsafePointer<ioasid_en
   let table = unsafe HostDescriptors(host: host)
   unsafe descriptors = table
   guard let joined = Machine(directory: RunPaths.run, descriptors: table) else { return nil }
-  unsafe machine = joined
+  unsafe machine = .passRetained(joined)
   let copy = UnsafeMutablePointer<ioasid_engine>.allocate(capacity: 1)
   unsafe copy.initialize(to: joined.isTraced ? traced(functions) : functions)
   return unsafe UnsafePointer(copy)

@@ -6,6 +6,25 @@ public protocol ContainerServer {
   func admit(_ command: ContainerCommand) throws(Errno)
   /// Makes an admitted call.
   mutating func perform(_ request: ContainerRequest) throws(Errno) -> ContainerReply
+
+  // The two calls that programs make by the million, with no request or reply around them.
+
+  /// Makes an admitted MAP_DMA.
+  mutating func map(_ request: MapRequest) throws(Errno)
+  /// Makes an admitted UNMAP_DMA; the bytes of the mappings that went.
+  mutating func unmap(_ request: UnmapRequest) throws(Errno) -> UInt64
+}
+
+extension ContainerServer {
+  /// By way of `perform`.
+  @inlinable public mutating func map(_ request: MapRequest) throws(Errno) {
+    _ = try perform(.map(request))
+  }
+  /// By way of `perform`.
+  @inlinable public mutating func unmap(_ request: UnmapRequest) throws(Errno) -> UInt64 {
+    guard case .unmapped(let byteCount) = try perform(.unmap(request)) else { return 0 }
+    return byteCount
+  }
 }
 
 /// Whoever answers a group's calls.

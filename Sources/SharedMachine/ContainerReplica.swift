@@ -12,21 +12,67 @@ typealias SoftwareSession = ContainerSession<SoftwareIOMMU<ContainerMemory>>
 ///
 /// Everything here is guarded by the lock in the container's file, which threads of this process
 /// share with other processes. Order: machine, device, container.
-final class ContainerReplica: ContainerServer, @unchecked Sendable {
+@safe final class ContainerReplica: @unchecked Sendable {
   /// The container's number.
   let number: UInt64
+  private let owner: UInt64
+  private let lock: SharedLock
+  // Raw, because the lock has seen to what Swift would check again at every access.
+  // SAFETY: ours alone from init to deinit; touched with the lock held, and handed out to nobody.
+  private let content: UnsafeMutablePointer<ReplicaContent>
+
+  init(number: UInt64, file: JournalFile, machine: Machine) {
+    self.number = number
+    owner = machine.process.token
+    lock = file.lock
+    unsafe content = .allocate(capacity: 1)
+    unsafe content.initialize(to: ReplicaContent(file: file, machine: machine))
+  }
+
+  deinit {
+    unsafe content.deinitialize(count: 1)
+    unsafe content.deallocate()
+  }
+
+  /// Whether this is the copy of the process that `machine` stands for.
+  @inline(__always)
+  func belongs(to machine: Machine) -> Bool { owner == machine.process.token }
+
+  /// Runs `body` on the container as every process left it. The journal it is handed publishes each
+  /// event at once.
+  func withSession<Result, Failure: Error>(
+    _ body: (inout SoftwareSession, inout JournalWriter) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    lock.take()
+    defer { lock.drop() }
+    return try unsafe content.pointee.withSession(body)
+  }
+
+  /// Serves an ioctl of the container: its result, or −errno.
+  @inline(__always)
+  func serve(_ number: UInt64, _ argument: UInt64) -> Int {
+    lock.take()
+    defer { lock.drop() }
+    unsafe content.pointee.catchUp()
+    unsafe content.pointee.rewriteIfLong()
+    return unsafe ContainerCodec.serve(
+      UInt32(truncatingIfNeeded: number), argument, by: &content.pointee)
+  }
+}
+
+/// What a replica holds; one at a time is at work in it.
+struct ReplicaContent: ContainerServer {
   private let file: JournalFile
   private let process: ProcessIdentity
   private let facts: @Sendable (GroupNumber) -> GroupFacts?
-  private let makeSession: () -> SoftwareSession
+  private let makeSession: @Sendable () -> SoftwareSession
   private var session: SoftwareSession
-  private var seen = JournalFile.Position.start
+  private var journal: JournalWriter
   /// Records that the newest rewriting of the journal began with.
   private var snapshotCount = 0
   private var place: MemoryOwner?
 
-  init(number: UInt64, file: JournalFile, machine: Machine) {
-    self.number = number
+  init(file: JournalFile, machine: Machine) {
     self.file = file
     process = machine.process
     let groups = machine.groups
@@ -37,60 +83,60 @@ final class ContainerReplica: ContainerServer, @unchecked Sendable {
       return SoftwareSession(backend: SoftwareIOMMU(memory: memory), parameters: parameters)
     }
     session = makeSession()
+    journal = JournalWriter(records: file.records, position: .start)
   }
 
-  /// Whether this is the copy of the process that `machine` stands for.
-  @inline(__always)
-  func belongs(to machine: Machine) -> Bool { process.token == machine.process.token }
-
-  /// Runs `body` on the container as every process left it. The journal it is handed publishes each
-  /// event at once.
-  @inline(__always)
-  func withSession<Result, Failure: Error>(
+  mutating func withSession<Result, Failure: Error>(
     _ body: (inout SoftwareSession, inout JournalWriter) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    file.lock.take()
-    defer { file.lock.drop() }
-    if file.published != seen { catchUp() }
-    var journal = JournalWriter(file: file, position: seen)
-    defer { seen = journal.position }
+    catchUp()
     return try body(&session, &journal)
   }
 
-  /// Serves an ioctl of the container: its result, or −errno.
   @inline(__always)
-  func serve(_ number: UInt64, _ argument: UInt64) -> Int {
-    file.lock.take()
-    defer { file.lock.drop() }
-    if file.published != seen { catchUp() }
-    if seen.count > 4096 + max(session.state.mappings.count, snapshotCount) * 5 / 4 { rewrite() }
-    var server = self
-    return ContainerCodec.serve(UInt32(truncatingIfNeeded: number), argument, by: &server)
+  func admit(_ command: ContainerCommand) throws(Errno) { try session.admit(command) }
+
+  mutating func perform(_ request: ContainerRequest) throws(Errno) -> ContainerReply {
+    try session.perform(request, for: try caller(), journal: &journal)
   }
 
-  func admit(_ command: ContainerCommand) throws(Errno) {
-    do throws(Rule) { try session.state.admit(command) } catch { throw error.errno }
+  @inline(__always)
+  mutating func map(_ request: MapRequest) throws(Errno) {
+    try session.map(request, for: try caller(), journal: &journal)
   }
 
-  func perform(_ request: ContainerRequest) throws(Errno) -> ContainerReply {
-    var journal = JournalWriter(file: file, position: seen)
-    defer { seen = journal.position }
-    return try session.perform(request, for: try caller(), journal: &journal)
+  @inline(__always)
+  mutating func unmap(_ request: UnmapRequest) throws(Errno) -> UInt64 {
+    try session.unmap(request, journal: &journal)
   }
 
-  private func caller() throws(Errno) -> Caller {
+  @inline(__always)
+  private mutating func caller() throws(Errno) -> Caller {
     if let place { return Caller(owner: place) }
-    let mappings = session.state.mappings
+    return Caller(owner: try takePlace())
+  }
+
+  @inline(never)
+  private mutating func takePlace() throws(Errno) -> MemoryOwner {
+    let mappings = session.mappings
     let place = try file.owners.place(of: process) { owner in
       !mappings.contains { $0.value.owner == owner }
     }
     self.place = place
-    return Caller(owner: place)
+    return place
   }
 
-  /// Folds what other processes did. A journal that was rewritten meanwhile is read from its start.
-  private func catchUp() {
-    let published = file.published
+  /// Folds what other processes did.
+  @inline(__always)
+  mutating func catchUp() {
+    if journal.records.published != journal.position { follow() }
+  }
+
+  /// A journal that was rewritten meanwhile is read from its start.
+  @inline(never)
+  private mutating func follow() {
+    let (records, seen) = (journal.records, journal.position)
+    let published = records.published
     var index = seen.count
     if published.generation != seen.generation {
       session = makeSession()
@@ -100,41 +146,52 @@ final class ContainerReplica: ContainerServer, @unchecked Sendable {
       let event = decode(facts: facts) {
         guard index < published.count else { return nil }
         defer { index += 1 }
-        return file[published.generation, index]
+        return records[published.generation, index]
       }
       guard let event else { break }
       session.adopt(event)
     }
     if published.generation != seen.generation { snapshotCount = published.count }
-    seen = published
+    journal = JournalWriter(records: records, position: published)
+  }
+
+  /// Keeps the journal's size to that of the live mappings, a quarter more and 256 KiB. Less history
+  /// would be forgotten more often, and what it costs is the pages of the other half.
+  @inline(__always)
+  mutating func rewriteIfLong() {
+    let live = max(session.mappingCount, snapshotCount)
+    if journal.position.count > JournalFile.spareRecords + live + live >> 2 { rewrite() }
   }
 
   /// Writes the live state into the other half of the file and switches to it by one store.
-  private func rewrite() {
-    let generation = seen.generation + 1
+  @inline(never)
+  private mutating func rewrite() {
+    let records = journal.records
+    let generation = journal.position.generation + 1
     var index = 0
-    let write = { [file] (record: JournalRecord) in
-      file[generation, index] = record
+    let write = { (record: JournalRecord) in
+      records[generation, index] = record
       index += 1
     }
     encode(.restored(session.state.snapshot), write)
-    for element in session.state.mappings {
+    for element in session.mappings {
       encode(.mapped(Mapping(range: element.range, memory: element.value)), write)
     }
-    seen = JournalFile.Position(generation: generation, count: index)
+    journal = JournalWriter(
+      records: records, position: .init(generation: generation, count: index))
     snapshotCount = index
-    file.published = seen
+    records.published = journal.position
     file.forgetHalf(notOf: generation)
   }
 }
 
 /// Publishes a container's events, each by one store.
 struct JournalWriter: ContainerJournal {
-  let file: JournalFile
-  private(set) var position: JournalFile.Position
+  let records: JournalRecords
+  private(set) var position: JournalRecords.Position
 
-  init(file: JournalFile, position: JournalFile.Position) {
-    self.file = file
+  init(records: JournalRecords, position: JournalRecords.Position) {
+    self.records = records
     self.position = position
   }
 
@@ -143,10 +200,10 @@ struct JournalWriter: ContainerJournal {
     let generation = position.generation
     var index = position.count
     encode(event) { record in
-      file[generation, index] = record
+      records[generation, index] = record
       index += 1
     }
-    position = JournalFile.Position(generation: generation, count: index)
-    file.published = position
+    position = .init(generation: generation, count: index)
+    records.published = position
   }
 }

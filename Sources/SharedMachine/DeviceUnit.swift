@@ -78,7 +78,7 @@ final class DeviceUnit: Sendable {
     if memory[Self.madeOffset] == 0 {
       memory.lock(at: Self.lockOffset).make()
       memory.with(DeviceState.self, at: Self.stateOffset) { $0 = device.initialState() }
-      memory.storeReleasing(Self.madeOffset, 1)
+      memory.words.storeReleasing(Self.madeOffset, 1)
     }
     _ = withState(machine.machine) { state, _ in device.open(&state) }
     memory[Self.openOffset] = 1
@@ -114,14 +114,14 @@ struct DeviceUnitEnvironment: DeviceEnvironment {
   func dmaRead(_ bytes: UnsafeMutableRawBufferPointer, from address: IOVA) throws(Errno) {
     try translating { session, group throws(DMAFault) in
       try unsafe session.backend.read(
-        bytes, from: address, by: group, mappings: session.state.mappings)
+        bytes, from: address, by: group, mappings: session.mappings)
     }
   }
 
   func dmaWrite(_ bytes: UnsafeRawBufferPointer, to address: IOVA) throws(Errno) {
     try translating { session, group throws(DMAFault) in
       try unsafe session.backend.write(
-        bytes, to: address, by: group, mappings: session.state.mappings)
+        bytes, to: address, by: group, mappings: session.mappings)
     }
   }
 

@@ -17,7 +17,6 @@ internal import DMATypes
 final class JournalFile: Sendable {
   static let numberOffset = 0
   private static let capacityOffset = 8
-  private static let publishedOffset = 16
   private static let lockOffset = 64
   private static let ownersOffset = 128
   private static let recordsOffset = 4096
@@ -35,11 +34,14 @@ final class JournalFile: Sendable {
     recordsOffset + 2 * capacity * JournalRecord.byteCount
   }
 
+  /// The history that even a journal of few live mappings may hold.
+  static let spareRecords = 16384
+
   /// Enough records for `mappingLimit` mappings of any size, their removal, and history to rewrite.
   static func capacity(mappingLimit: UInt32) -> Int {
     // Beyond this many the file would not fit an address space; MAP then answers ENOMEM.
     let mappings = min(Int(mappingLimit), 1 << 26)
-    return (mappings * 4 + 16384 + 255) & ~255
+    return (mappings * 4 + 2 * spareRecords + 255) & ~255
   }
 
   /// Makes the content of a new, empty file that `descriptor` names.
@@ -52,14 +54,14 @@ final class JournalFile: Sendable {
     lock = memory.lock(at: Self.lockOffset)
     owners = OwnerTable(memory: memory, offset: Self.ownersOffset)
     lock.make()
-    memory[Self.capacityOffset] = UInt64(capacity)
-    memory.storeReleasing(Self.numberOffset, number)
+    memory.words[Self.capacityOffset] = UInt64(capacity)
+    memory.words.storeReleasing(Self.numberOffset, number)
   }
 
   /// Maps the file of an existing container.
   init(descriptor: Int32) throws(Errno) {
     let head = try SharedMemory(descriptor: descriptor, byteCount: Self.recordsOffset)
-    capacity = Int(head[Self.capacityOffset])
+    capacity = Int(head.words[Self.capacityOffset])
     memory = try SharedMemory(
       descriptor: descriptor, byteCount: Self.byteCount(capacity: capacity))
     lock = memory.lock(at: Self.lockOffset)
@@ -72,8 +74,30 @@ final class JournalFile: Sendable {
     guard let head = try? SharedMemory(descriptor: descriptor, byteCount: recordsOffset) else {
       throw .notTypewriter
     }
-    return head[numberOffset]
+    return head.words[numberOffset]
   }
+
+  /// The journal's records, for as long as this file is kept.
+  var records: JournalRecords { JournalRecords(words: memory.words, capacity: capacity) }
+
+  fileprivate static func half(of generation: UInt64, capacity: Int) -> Int {
+    recordsOffset + (generation & 1 == 0 ? 0 : capacity * JournalRecord.byteCount)
+  }
+
+  /// Gives back the memory of the half that a generation does not use.
+  func forgetHalf(notOf generation: UInt64) {
+    memory.forget(
+      Self.half(of: generation + 1, capacity: capacity),
+      byteCount: capacity * JournalRecord.byteCount)
+  }
+}
+
+/// The journal in a container's file, looked at without keeping the file.
+struct JournalRecords {
+  private static let publishedOffset = 16
+
+  fileprivate let words: SharedMemory.Words
+  fileprivate let capacity: Int
 
   /// A place in the journal: which rewriting of it, and how many records.
   struct Position: Equatable {
@@ -88,8 +112,8 @@ final class JournalFile: Sendable {
   /// All that has happened so far.
   @inline(__always)
   var published: Position {
-    get { Position(word: memory.loadAcquiring(Self.publishedOffset)) }
-    set { memory.storeReleasing(Self.publishedOffset, newValue.word) }
+    get { Position(word: words.loadAcquiring(Self.publishedOffset)) }
+    nonmutating set { words.storeReleasing(Self.publishedOffset, newValue.word) }
   }
 
   /// The record at an index of a generation's half.
@@ -97,25 +121,18 @@ final class JournalFile: Sendable {
   subscript(generation: UInt64, index: Int) -> JournalRecord {
     get {
       let at = offset(generation, index)
-      return JournalRecord(head: memory[at], body: memory[at + 8])
+      return JournalRecord(head: words[at], body: words[at + 8])
     }
-    set {
+    nonmutating set {
       let at = offset(generation, index)
-      memory[at] = newValue.head
-      memory[at + 8] = newValue.body
+      words[at] = newValue.head
+      words[at + 8] = newValue.body
     }
   }
 
   @inline(__always)
   private func offset(_ generation: UInt64, _ index: Int) -> Int {
     precondition(index < capacity)
-    let half = generation & 1 == 0 ? 0 : capacity
-    return Self.recordsOffset + (half + index) * JournalRecord.byteCount
-  }
-
-  /// Gives back the memory of the half that a generation does not use.
-  func forgetHalf(notOf generation: UInt64) {
-    let bytes = capacity * JournalRecord.byteCount
-    memory.forget(Self.recordsOffset + (generation & 1 == 0 ? bytes : 0), byteCount: bytes)
+    return JournalFile.half(of: generation, capacity: capacity) + index * JournalRecord.byteCount
   }
 }

@@ -107,11 +107,11 @@ public final class Machine: @unchecked Sendable {
 
   /// The container that a group is in, by its index; 0 for none.
   func container(ofGroupAt index: Int) -> UInt64 {
-    shared.loadAcquiring(sharedOffset + SharedRegion.container(ofGroupAt: index))
+    shared.words.loadAcquiring(sharedOffset + SharedRegion.container(ofGroupAt: index))
   }
 
   func setContainer(ofGroupAt index: Int, _ number: UInt64) {
-    shared.storeReleasing(sharedOffset + SharedRegion.container(ofGroupAt: index), number)
+    shared.words.storeReleasing(sharedOffset + SharedRegion.container(ofGroupAt: index), number)
   }
 
   func nextContainer() -> UInt64 {

@@ -42,14 +42,13 @@ public struct OpenedFile {
 
 extension OpenFile {
   /// One ioctl: the result, or −errno. GET_DEVICE_FD's result is the descriptor of `opened`.
+  @inline(__always)
   public func ioctl(
     _ machine: Machine, _ number: UInt64, _ argument: UInt64, opened: inout OpenedFile?
   ) -> Int {
+    if let replica, replica.belongs(to: machine) { return replica.serve(number, argument) }
     switch kind {
     case .container(let container):
-      if let replica, replica.belongs(to: machine) {
-        return replica.serve(number, argument)
-      }
       do throws(Errno) {
         return try machine.replica(container).serve(number, argument)
       } catch {

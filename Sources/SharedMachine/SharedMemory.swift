@@ -22,26 +22,13 @@ internal import DMATypes
 
   deinit { unsafe _ = clinux_unmap(UInt64(UInt(bitPattern: base)), UInt64(byteCount)) }
 
-  /// The word at an 8-byte aligned offset.
+  /// The file's words, for as long as this is kept: to look at them counts no reference.
+  @inline(__always) var words: Words { unsafe Words(base: base) }
+
   @inline(__always)
   subscript(offset: Int) -> UInt64 {
-    get {
-      // SAFETY: every offset is a constant or checked against the capacity stated at creation.
-      unsafe (base + offset).load(as: UInt64.self)
-    }
-    set { unsafe (base + offset).storeBytes(of: newValue, as: UInt64.self) }
-  }
-
-  /// Reads a word that another process publishes, and with it all that was written before.
-  @inline(__always)
-  func loadAcquiring(_ offset: Int) -> UInt64 {
-    unsafe clinux_load_acquire((base + offset).assumingMemoryBound(to: UInt64.self))
-  }
-
-  /// Publishes a word, and with it all that was written before.
-  @inline(__always)
-  func storeReleasing(_ offset: Int, _ value: UInt64) {
-    unsafe clinux_store_release((base + offset).assumingMemoryBound(to: UInt64.self), value)
+    get { words[offset] }
+    set { words[offset] = newValue }
   }
 
   /// The value that lies at an offset, in place; the caller holds the lock that guards it.
@@ -64,6 +51,36 @@ internal import DMATypes
   /// Gives whole pages back to the file system; they read as zeros from then on.
   func forget(_ offset: Int, byteCount: Int) {
     unsafe _ = clinux_punch(UInt64(UInt(bitPattern: base + offset)), UInt64(byteCount))
+  }
+}
+
+extension SharedMemory {
+  /// The words of a mapping, which somebody else keeps.
+  @safe struct Words: @unchecked Sendable {
+    private let base: UnsafeMutableRawPointer
+    fileprivate init(base: UnsafeMutableRawPointer) { unsafe self.base = base }
+
+    /// The word at an 8-byte aligned offset.
+    @inline(__always)
+    subscript(offset: Int) -> UInt64 {
+      get {
+        // SAFETY: every offset is a constant or checked against the capacity stated at creation.
+        unsafe (base + offset).load(as: UInt64.self)
+      }
+      nonmutating set { unsafe (base + offset).storeBytes(of: newValue, as: UInt64.self) }
+    }
+
+    /// Reads a word that another process publishes, and with it all that was written before.
+    @inline(__always)
+    func loadAcquiring(_ offset: Int) -> UInt64 {
+      unsafe clinux_load_acquire((base + offset).assumingMemoryBound(to: UInt64.self))
+    }
+
+    /// Publishes a word, and with it all that was written before.
+    @inline(__always)
+    func storeReleasing(_ offset: Int, _ value: UInt64) {
+      unsafe clinux_store_release((base + offset).assumingMemoryBound(to: UInt64.self), value)
+    }
   }
 }
 

@@ -27,6 +27,10 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
 
   /// What the container holds.
   public var state: ContainerState { container }
+  /// What is mapped.
+  @inlinable public var mappings: RangeMap<MappedMemory> { container.entries }
+  /// How many mappings the container holds.
+  @inlinable public var mappingCount: Int { container.entries.count }
   /// The module parameters that the next calls look at.
   public var parameters: ModuleParameters {
     get { container.parameters }
@@ -58,14 +62,15 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
     _ request: MapRequest, for caller: Caller, journal: inout some ContainerJournal
   ) throws(Errno) {
     let plan: MapPlan
+    let place: RangeMap<MappedMemory>.Place
     do throws(Rule) {
-      plan = try container.plan(mapping: request, for: caller)
+      (plan, place) = try container.find(mapping: request, for: caller)
     } catch {
       throw error.errno
     }
     try act(plan)
     journal.record(.mapped(plan.mapping))
-    container.commitMapped(plan.mapping)
+    container.commitMapped(plan.mapping, at: place)
   }
 
   /// Makes an admitted UNMAP_DMA; returns the bytes of the mappings that went.
@@ -75,23 +80,31 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
     _ request: UnmapRequest, journal: inout some ContainerJournal
   ) throws(Errno) -> UInt64 {
     let plan: UnmapPlan
+    let place: RangeMap<MappedMemory>.Place?
     do throws(Rule) {
-      plan = try container.plan(unmapping: request)
+      (plan, place) = try container.find(unmapping: request)
     } catch {
       throw error.errno
     }
-    return try finish(plan, journal: &journal)
+    return try finish(plan, at: place, journal: &journal)
   }
 
   /// Removes mappings one by one: each is a step of its own.
   @inlinable mutating func finish(
-    _ plan: UnmapPlan, journal: inout some ContainerJournal
+    _ plan: UnmapPlan, at place: RangeMap<MappedMemory>.Place? = nil,
+    journal: inout some ContainerJournal
   ) throws(Errno) -> UInt64 {
     guard let starts = plan.starts else { return 0 }
     if plan.isOneMapping {
-      try remove(starts, reachesTables: plan.reachesTables, journal: &journal)
+      try remove(starts, at: place, reachesTables: plan.reachesTables, journal: &journal)
       return starts.size
     }
+    return try finishEach(plan, startingIn: starts, journal: &journal)
+  }
+
+  @usableFromInline @inline(never) mutating func finishEach(
+    _ plan: UnmapPlan, startingIn starts: IOVARange, journal: inout some ContainerJournal
+  ) throws(Errno) -> UInt64 {
     var removed: UInt64 = 0
     while let next = container.entries.firstStarting(atOrAfter: starts.start)?.range,
       next.start <= starts.last
@@ -104,11 +117,12 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
 
   /// Removes one mapping, the whole step.
   @inlinable mutating func remove(
-    _ range: IOVARange, reachesTables: Bool, journal: inout some ContainerJournal
+    _ range: IOVARange, at place: RangeMap<MappedMemory>.Place? = nil, reachesTables: Bool,
+    journal: inout some ContainerJournal
   ) throws(Errno) {
     try act(unmapping: range, reachesTables: reachesTables)
     journal.record(.unmapped(start: range.start))
-    container.commitUnmapped(range.start)
+    container.commitUnmapped(range.start, at: place)
   }
 
   @usableFromInline mutating func performRare(

@@ -88,6 +88,13 @@ extension ContainerState {
   @inlinable public func plan(
     mapping request: MapRequest, for caller: Caller
   ) throws(Rule) -> MapPlan {
+    try find(mapping: request, for: caller).plan
+  }
+
+  /// Decides MAP_DMA, and remembers where the decision found room.
+  @inlinable @inline(__always) func find(
+    mapping request: MapRequest, for caller: Caller
+  ) throws(Rule) -> (plan: MapPlan, place: RangeMap<MappedMemory>.Place) {
     guard request.access.isEmpty == request.replacesAddress else { throw .mapFlagsContradict }
     let mask = pageSizes.smallestBytes &- 1
     let size = request.size
@@ -97,39 +104,46 @@ extension ContainerState {
     guard let range = IOVARange(start: request.iova, size: size),
       !request.address.rawValue.addingReportingOverflow(size - 1).overflow
     else { throw .mapWraps }
-    let overlapping = entries.firstOverlapping(range)
-    if request.replacesAddress {
-      throw rule(refusingAddressOf: overlapping, asked: range)
-    }
-    guard overlapping == nil else { throw .mapOverlaps }
+    if request.replacesAddress { throw rule(refusingNewAddressOf: range) }
+    guard let place = entries.gap(for: range) else { throw .mapOverlaps }
     guard entries.count < Int(mappingLimit) else { throw .mapLimitReached }
     guard allows(range) else { throw .mapOutsideUsableRanges }
     let memory = MappedMemory(
       address: request.address, access: request.access, owner: caller.owner)
-    return MapPlan(
-      mapping: Mapping(range: range, memory: memory), reachesTables: !domains.isEmpty)
+    let mapping = Mapping(range: range, memory: memory)
+    return (MapPlan(mapping: mapping, reachesTables: !domains.isEmpty), place)
   }
 
   /// Decides UNMAP_DMA: `vfio_dma_do_unmap()`.
   @inlinable public func plan(unmapping request: UnmapRequest) throws(Rule) -> UnmapPlan {
+    try find(unmapping: request).plan
+  }
+
+  /// Decides UNMAP_DMA, and remembers where it found the one mapping that goes, if it is one.
+  @inlinable @inline(__always) func find(
+    unmapping request: UnmapRequest
+  ) throws(Rule) -> (plan: UnmapPlan, place: RangeMap<MappedMemory>.Place?) {
     if request.invalidatesAddress, hasEmulatedGroup { throw .invalidationWithEmulatedGroup }
     let mask = pageSizes.smallestBytes &- 1
     guard request.iova.rawValue & mask == 0 else { throw .unmapUnaligned }
     if request.all {
       guard request.iova.rawValue == 0, request.size == 0 else { throw .unmapAllWithRange }
       if request.invalidatesAddress { throw .addressUpdateUnsupported }
-      return UnmapPlan(starts: .all, reachesTables: !domains.isEmpty)
+      return (UnmapPlan(starts: .all, reachesTables: !domains.isEmpty), nil)
     }
     guard request.size != 0, request.size & mask == 0 else { throw .unmapUnaligned }
     guard let range = IOVARange(start: request.iova, size: request.size) else {
       throw .unmapWraps
     }
     if request.bitmap != nil { throw .unmapDirtyWithoutTracking }
-    let atStart = entries.containing(range.start)?.range
+    let found = entries.find(range.start)
+    let atStart = found?.element.range
     let starts = try starts(unmapping: range, atStart: atStart)
     if request.invalidatesAddress { throw .addressUpdateUnsupported }
-    return UnmapPlan(
-      starts: starts, isOneMapping: starts == atStart, reachesTables: !domains.isEmpty)
+    let plan = UnmapPlan(
+      starts: starts, isOneMapping: starts != nil && starts == atStart,
+      reachesTables: !domains.isEmpty)
+    return (plan, plan.isOneMapping ? found?.place : nil)
   }
 
   /// Which mappings a range names, by where they start; nil when none.
@@ -159,10 +173,8 @@ extension ContainerState {
     usableRanges.isEmpty || usableRanges.contains { $0.contains(range) }
   }
 
-  @usableFromInline func rule(
-    refusingAddressOf mapping: RangeMap<MappedMemory>.Element?, asked range: IOVARange
-  ) -> Rule {
-    guard let mapping else { return .newAddressWithoutMapping }
+  @usableFromInline func rule(refusingNewAddressOf range: IOVARange) -> Rule {
+    guard let mapping = entries.firstOverlapping(range) else { return .newAddressWithoutMapping }
     guard mapping.value.addressIsInvalid, mapping.range == range else {
       return .newAddressMismatch
     }

@@ -72,14 +72,28 @@ extension ContainerState {
     }
   }
 
-  /// Takes in a mapping that is known to overlap none.
-  @inlinable mutating func commitMapped(_ mapping: Mapping) {
-    entries.insert(mapping.range, mapping.memory)
+  /// Takes in a mapping that is known to overlap none, and where it goes.
+  @inlinable mutating func commitMapped(
+    _ mapping: Mapping, at place: RangeMap<MappedMemory>.Place? = nil
+  ) {
+    if let place {
+      entries.insert(mapping.range, mapping.memory, at: place)
+    } else {
+      entries.insert(mapping.range, mapping.memory)
+    }
     if mapping.memory.addressIsInvalid { adjustInvalidAddressCount(by: 1) }
   }
 
-  @inlinable mutating func commitUnmapped(_ start: IOVA) {
-    guard let removed = entries.remove(startingAt: start) else { return }
+  @inlinable mutating func commitUnmapped(
+    _ start: IOVA, at place: RangeMap<MappedMemory>.Place? = nil
+  ) {
+    let removed =
+      if let place {
+        entries.remove(startingAt: start, at: place)
+      } else {
+        entries.remove(startingAt: start)
+      }
+    guard let removed else { return }
     if removed.value.addressIsInvalid { adjustInvalidAddressCount(by: -1) }
   }
 

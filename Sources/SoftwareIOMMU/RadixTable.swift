@@ -18,12 +18,15 @@ internal import DMATypes
     /// The entry above the root page: the page's address and `tableBit`, or 0.
     var root: UInt64 = 0
     let rootShift: UInt64
-    /// The highest address that the table can translate.
-    let last: UInt64
+    /// The addresses that the table can translate.
+    let aperture: IOVARange
     let pageSizes: PageSizes
     let budget: PageBudget
     var pageCount = 0
-    var mappingCount: Int
+    /// Those of the table's space.
+    let mappings: MappingCount
+    /// The next table of the same space.
+    var next: RadixTable?
   }
   /// A page that walks of one gigabyte may begin at, as IOMMUs keep some in their walk caches.
   struct Middle {
@@ -46,7 +49,7 @@ internal import DMATypes
 
   typealias Page = UnsafeMutablePointer<UInt64>
 
-  init(aperture: IOVARange, pageSizes: PageSizes, budget: PageBudget, mappingCount: Int) {
+  init(aperture: IOVARange, pageSizes: PageSizes, budget: PageBudget, mappings: MappingCount) {
     let bits = 64 - aperture.last.rawValue.leadingZeroBitCount
     // Three levels of nine bits above a 4 K page reach 39 bits, four 48, five 57, six all 64.
     let levels = max(3, (bits - 12 + 8) / 9)
@@ -56,8 +59,8 @@ internal import DMATypes
     unsafe state = block.bindMemory(to: State.self, capacity: 1)
     unsafe state.initialize(
       to: State(
-        rootShift: UInt64(12 + 9 * (levels - 1)), last: aperture.last.rawValue,
-        pageSizes: pageSizes, budget: budget, mappingCount: mappingCount))
+        rootShift: UInt64(12 + 9 * (levels - 1)), aperture: aperture,
+        pageSizes: pageSizes, budget: budget, mappings: mappings))
     forgetMiddles()
   }
 
@@ -68,11 +71,16 @@ internal import DMATypes
 
   /// How many pages of entries there are.
   var pageCount: Int { unsafe state.pointee.pageCount }
-  var mappingCount: Int {
-    get { unsafe state.pointee.mappingCount }
-    nonmutating set { unsafe state.pointee.mappingCount = newValue }
+  /// The next table of the same space.
+  var next: RadixTable? {
+    get { unsafe state.pointee.next }
+    nonmutating set { unsafe state.pointee.next = newValue }
   }
-  private var pageLimit: Int { unsafe state.pointee.budget.pages(forMappings: mappingCount) }
+  /// The addresses that the table can translate.
+  var aperture: IOVARange { unsafe state.pointee.aperture }
+  private func mayHold(_ pages: Int) -> Bool {
+    unsafe state.pointee.budget.allows(pages, forMappings: state.pointee.mappings.value)
+  }
 
   static func == (a: Self, b: Self) -> Bool { unsafe a.state == b.state }
 }
@@ -80,12 +88,33 @@ internal import DMATypes
 /// How many pages of entries a table may hold.
 struct PageBudget: Hashable {
   /// What a table may hold with no mapping at all.
-  var base = 64
+  var base = 32
   /// Live mappings for each page more. Dense mappings of one page each need one page in 511; one
   /// in 400 leaves room for gaps and costs at most ten bytes a mapping.
   var mappingsPerPage = 400
 
-  func pages(forMappings count: Int) -> Int { base + count / mappingsPerPage }
+  /// Whether `pages` are within `base` and one for each `mappingsPerPage`.
+  func allows(_ pages: Int, forMappings count: Int) -> Bool {
+    (pages - base) * mappingsPerPage <= count
+  }
+}
+
+/// How many mappings a space has, in a place that its tables share.
+///
+/// SAFETY: valid from `init` to `free`, which the directory calls after the last table's.
+@safe struct MappingCount {
+  private let word: UnsafeMutablePointer<Int>
+
+  init() {
+    unsafe word = .allocate(capacity: 1)
+    unsafe word.initialize(to: 0)
+  }
+  func free() { unsafe word.deallocate() }
+
+  var value: Int {
+    get { unsafe word.pointee }
+    nonmutating set { unsafe word.pointee = newValue }
+  }
 }
 
 // Look-up.
@@ -122,7 +151,7 @@ extension RadixTable {
   /// The entry at which a walk may begin, and the shift of the page under it: that of the
   /// address's gigabyte, which is remembered, or whatever stands in its way.
   @inline(never) private func descend(_ address: UInt64) -> (entry: UInt64, shift: UInt64) {
-    guard unsafe address <= state.pointee.last else { return (0, 12) }
+    guard unsafe address <= state.pointee.aperture.last.rawValue else { return (0, 12) }
     var entry = unsafe state.pointee.root
     var shift = unsafe state.pointee.rootShift
     while shift > 21, entry & Self.tableBit != 0 {
@@ -148,7 +177,9 @@ extension RadixTable {
   }
 
   /// Whether the address is one that the table can translate at all.
-  func reaches(_ iova: IOVA) -> Bool { unsafe iova.rawValue <= state.pointee.last }
+  func reaches(_ iova: IOVA) -> Bool {
+    unsafe iova.rawValue <= state.pointee.aperture.last.rawValue
+  }
 
   @inline(__always) private func page(_ entry: UInt64) -> Page {
     // Subtracted, not masked: that costs nothing, being part of the load's own address.
@@ -170,7 +201,19 @@ extension RadixTable {
   ///
   /// The range lies within the aperture and both its ends on page boundaries.
   @inline(__always) func enter(_ range: IOVARange, _ memory: MappedMemory) -> Outcome {
+    let address = range.start.rawValue
+    if let slot = unsafe rememberedSlot(of: range), unsafe slot.entry.pointee == 0 {
+      unsafe slot.entry.pointee = word(memory, at: address, in: range)
+      unsafe slot.table[Self.entriesPerPage] &+= 1
+      return .entered
+    }
+    return enterAll(range, memory)
+  }
+
+  @inline(never)
+  private func enterAll(_ range: IOVARange, _ memory: MappedMemory) -> Outcome {
     var address = range.start.rawValue
+    _ = descend(address)
     while true {
       let shift = leafShift(at: address, last: range.last.rawValue)
       let outcome = enterLeaf(at: address, shift: shift, word(memory, at: address, in: range))
@@ -178,6 +221,21 @@ extension RadixTable {
       guard outcome == .entered, last != range.last.rawValue else { return outcome }
       address = last + 1
     }
+  }
+
+  /// The entry of a range of one 4 K page, and its table, when the page of 2 M entries above them
+  /// is remembered and has such a table there: most calls are for such a page.
+  @inline(__always)
+  private func rememberedSlot(of range: IOVARange) -> (table: Page, entry: Page)? {
+    let address = range.start.rawValue
+    guard range.last.rawValue &- address == 4095, address & 4095 == 0,
+      unsafe middle(address).pointee.gigabyte == address &>> 30
+    else { return nil }
+    let middle = unsafe page(middle(address).pointee.page)
+    let entry = unsafe middle[Int(truncatingIfNeeded: address &>> 21 & 511)]
+    guard entry & Self.tableBit != 0 else { return nil }
+    let table = unsafe page(entry)
+    return unsafe (table, table + Int(truncatingIfNeeded: address &>> 12 & 511))
   }
 
   /// Enters the one leaf of a mapping that holds an address.
@@ -245,7 +303,7 @@ extension RadixTable {
 
   /// Whether all the pages of a way down may be had: asked before the first, so that none is ever
   /// left empty.
-  private func canAllocate(_ count: Int) -> Bool { pageCount + count <= pageLimit }
+  private func canAllocate(_ count: Int) -> Bool { mayHold(pageCount + count) }
 
   private func newPage() -> UInt64 {
     let block = UnsafeMutableRawPointer.allocate(
@@ -259,10 +317,23 @@ extension RadixTable {
 // Clearing.
 extension RadixTable {
   /// Removes every leaf that shares an address with the range, and every page left empty.
-  func clear(_ range: IOVARange) {
+  @inline(__always) func clear(_ range: IOVARange) {
+    if let slot = unsafe rememberedSlot(of: range), unsafe slot.table[Self.entriesPerPage] > 1 {
+      if unsafe slot.entry.pointee == 0 { return }
+      unsafe slot.entry.pointee = 0
+      unsafe slot.table[Self.entriesPerPage] &-= 1
+      return
+    }
+    clearAll(range)
+  }
+
+  @inline(never) private func clearAll(_ range: IOVARange) {
+    _ = descend(range.start.rawValue)
     let root = unsafe state.pointee.root
-    guard root != 0, unsafe range.start.rawValue <= state.pointee.last else { return }
-    let last = unsafe min(range.last.rawValue, state.pointee.last)
+    guard root != 0, unsafe range.start.rawValue <= state.pointee.aperture.last.rawValue else {
+      return
+    }
+    let last = unsafe min(range.last.rawValue, state.pointee.aperture.last.rawValue)
     unsafe clear(page(root), shift: state.pointee.rootShift, from: range.start.rawValue, to: last)
     if unsafe page(root)[Self.entriesPerPage] == 0 {
       freePage(root)
@@ -294,7 +365,7 @@ extension RadixTable {
   /// Gives all pages back when they are far more than the budget, as after many removals here and
   /// there. What is used again comes back by promotion.
   func trim() {
-    if pageCount > 2 * pageLimit { removeAllPages() }
+    if !mayHold((pageCount + 1) / 2) { removeAllPages() }
   }
 
   private func removeAllPages() {

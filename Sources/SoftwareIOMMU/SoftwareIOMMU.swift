@@ -8,9 +8,11 @@ public import DMATypes
 /// map lacks, and may lack any that it has, so their memory stays within a few bytes a mapping.
 /// For that to be true the owner unmaps here whatever it removes there, under one lock: this class
 /// is not safe to use from two threads at once, and neither are the device tables it hands out.
-public final class SoftwareIOMMU<Memory: DMAMemory>: ReplicatedBackend {
-  private var directory: TableDirectory
-  private let memory: Memory
+@safe public final class SoftwareIOMMU<Memory: DMAMemory>: ReplicatedBackend {
+  // Raw, so that a call checks no exclusivity: whoever orders the calls has seen to it.
+  // SAFETY: ours alone from init to deinit, never handed out.
+  @usableFromInline let directory: UnsafeMutablePointer<TableDirectory>
+  @usableFromInline let memory: Memory
 
   /// How many accesses of devices faulted.
   public private(set) var faultCount = 0
@@ -22,29 +24,37 @@ public final class SoftwareIOMMU<Memory: DMAMemory>: ReplicatedBackend {
 
   init(memory: Memory, budget: PageBudget) {
     self.memory = memory
-    directory = TableDirectory(budget: budget)
+    unsafe directory = .allocate(capacity: 1)
+    unsafe directory.initialize(to: TableDirectory(budget: budget))
+  }
+
+  deinit {
+    unsafe directory.deinitialize(count: 1)
+    unsafe directory.deallocate()
   }
 
   /// Pages of 4 KiB that all tables together hold.
-  public var tablePageCount: Int { directory.tablePageCount }
+  public var tablePageCount: Int { unsafe directory.pointee.tablePageCount }
 
   /// The way from a claimed group's devices to their table; keep it rather than ask each time.
-  public func deviceTable(of group: GroupNumber) -> DeviceTable? { directory.devices(of: group) }
+  public func deviceTable(of group: GroupNumber) -> DeviceTable? {
+    unsafe directory.pointee.devices(of: group)
+  }
 
   // MARK: Spaces and groups
 
   /// Makes an empty space; `ENOSPC` after 2³² of them.
   public func allocateSpace() throws(Errno) -> IOASID {
-    try directory.allocateSpace()
+    unsafe try directory.pointee.allocateSpace()
   }
   /// Removes a space; one that has tables stays.
-  public func destroy(space: IOASID) { directory.destroy(space: space) }
+  public func destroy(space: IOASID) { unsafe directory.pointee.destroy(space: space) }
 
   /// Takes a group: `EPERM` when it is not viable or taken, as `iommu_group_claim_dma_owner()`
   /// makes of `EBUSY` when it reaches a container.
-  public func claim(_ group: GroupFacts) throws(Errno) { try directory.claim(group) }
+  public func claim(_ group: GroupFacts) throws(Errno) { unsafe try directory.pointee.claim(group) }
   /// Gives a group back, off its table if it has one.
-  public func release(_ group: GroupNumber) { directory.release(group) }
+  public func release(_ group: GroupNumber) { unsafe directory.pointee.release(group) }
 
   // MARK: Tables
 
@@ -53,9 +63,9 @@ public final class SoftwareIOMMU<Memory: DMAMemory>: ReplicatedBackend {
   /// `ENOENT` when there is no such space, `ENODEV` when the group is not claimed or has no IOMMU.
   public func allocateTable(in space: IOASID, for group: GroupNumber) throws(Errno)
     -> HardwareTableID
-  { try directory.allocateTable(in: space, for: group) }
+  { unsafe try directory.pointee.allocateTable(in: space, for: group) }
   /// Removes a table; one that devices use stays.
-  public func destroy(table: HardwareTableID) { directory.destroy(table: table) }
+  public func destroy(table: HardwareTableID) { unsafe directory.pointee.destroy(table: table) }
 
   /// Puts a claimed group on a table.
   ///
@@ -63,10 +73,10 @@ public final class SoftwareIOMMU<Memory: DMAMemory>: ReplicatedBackend {
   /// another IOMMU driver, another coherency or more than the group's IOMMU can walk, `ENODEV` when
   /// the group is not claimed or has no IOMMU, `ENOENT` when there is no such table.
   public func attach(_ group: GroupNumber, to table: HardwareTableID) throws(Errno) {
-    try directory.attach(group, to: table)
+    unsafe try directory.pointee.attach(group, to: table)
   }
   /// Takes a group off its table: everything is blocked.
-  public func detach(_ group: GroupNumber) { directory.detach(group) }
+  public func detach(_ group: GroupNumber) { unsafe directory.pointee.detach(group) }
 
   // MARK: Mappings
 
@@ -76,23 +86,23 @@ public final class SoftwareIOMMU<Memory: DMAMemory>: ReplicatedBackend {
   /// `ENOENT` when there is no such space, `EFAULT` when memory is missing or a table does not
   /// reach that far, `EINVAL` when an end is not on a page boundary, `EEXIST` when something is
   /// mapped there.
-  public func map(_ mapping: Mapping, in space: IOASID) throws(Errno) {
-    if try directory.checkMap(mapping, in: space) {
+  @inlinable public func map(_ mapping: Mapping, in space: IOASID) throws(Errno) {
+    if unsafe try directory.pointee.checkMap(mapping, in: space) {
       try memory.touch(
         mapping.memory.address, byteCount: mapping.range.size, access: mapping.memory.access)
     }
-    try directory.map(mapping, in: space)
+    unsafe try directory.pointee.map(mapping, in: space)
   }
 
   /// Enters what another process mapped; its memory is not asked for.
   public func adopt(_ mapping: Mapping, in space: IOASID) {
-    directory.adopt(mapping, in: space)
+    unsafe directory.pointee.adopt(mapping, in: space)
   }
 
   /// Makes a range unreachable through every table of the space; `ENOENT` when there is no such
   /// space. That the range is one mapping is the owner's duty.
-  public func unmap(_ range: IOVARange, in space: IOASID) throws(Errno) {
-    try directory.unmap(range, in: space)
+  @inlinable public func unmap(_ range: IOVARange, in space: IOASID) throws(Errno) {
+    unsafe try directory.pointee.unmap(range, in: space)
   }
 }
 

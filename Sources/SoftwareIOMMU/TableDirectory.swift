@@ -1,15 +1,17 @@
-internal import AddressSpaces
-internal import DMATypes
+public import AddressSpaces
+public import DMATypes
 
 /// Spaces, groups and tables of one software IOMMU, and who uses which: all of it but the memory.
 ///
 /// A value, so that one call checks exclusive access once; looked through in order, because a
 /// container has a handful of each.
-struct TableDirectory: ~Copyable {
+@usableFromInline struct TableDirectory: ~Copyable {
   private struct Space {
     var isLive = true
     var tables: [HardwareTable] = []
-    var mappingCount = 0
+    /// The same tables as MAP and UNMAP go through them: each leads to the next.
+    var first: RadixTable?
+    let mappings = MappingCount()
   }
   private struct HardwareTable {
     let id: HardwareTableID
@@ -34,7 +36,10 @@ struct TableDirectory: ~Copyable {
 
   deinit {
     for claim in claims { claim.devices.table = nil }
-    for space in spaces { for table in space.tables { table.radix.free() } }
+    for space in spaces {
+      for table in space.tables { table.radix.free() }
+      space.mappings.free()
+    }
   }
 
   @inline(__always) private func index(_ space: IOASID) throws(Errno) -> Int {
@@ -105,14 +110,26 @@ extension TableDirectory {
     // Mappings that the space has already come in by promotion, as devices use them.
     let radix = RadixTable(
       aperture: facts.aperture, pageSizes: facts.pageSizes, budget: budget,
-      mappingCount: spaces[index].mappingCount)
+      mappings: spaces[index].mappings)
     spaces[index].tables.append(HardwareTable(id: id, facts: facts, radix: radix))
+    chainTables(of: index)
     return id
+  }
+
+  private mutating func chainTables(of index: Int) {
+    var next: RadixTable?
+    for table in spaces[index].tables.reversed() {
+      table.radix.next = next
+      next = table.radix
+    }
+    spaces[index].first = next
   }
 
   mutating func destroy(table id: HardwareTableID) {
     guard let at = place(of: id), spaces[at.space].tables[at.table].groupCount == 0 else { return }
-    spaces[at.space].tables.remove(at: at.table).radix.free()
+    let removed = spaces[at.space].tables.remove(at: at.table)
+    chainTables(of: at.space)
+    removed.radix.free()
   }
 
   mutating func attach(_ group: GroupNumber, to id: HardwareTableID) throws(Errno) {
@@ -140,72 +157,77 @@ extension IOMMUFacts {
     driver == table.driver && enforcesCoherency == table.enforcesCoherency
       && aperture.contains(table.aperture) && table.pageSizes.rawValue & ~pageSizes.rawValue == 0
   }
-
-  fileprivate func canHold(_ range: IOVARange) -> Bool {
-    aperture.contains(range) && range.isPageAligned
-  }
 }
 
 // Mappings.
 extension TableDirectory {
   /// Refuses what no table of the space could hold; true when devices will reach the memory, so
   /// that it must be there.
-  func checkMap(_ mapping: Mapping, in space: IOASID) throws(Errno) -> Bool {
-    let index = try index(space)
-    for table in spaces[index].tables.indices {
+  @usableFromInline func checkMap(_ mapping: Mapping, in space: IOASID) throws(Errno) -> Bool {
+    let first = spaces[try index(space)].first
+    var next = first
+    while let table = next {
       // VT-d answers EFAULT beyond its tables; `iommu_map()` answers EINVAL for odd ends.
-      let aperture = spaces[index].tables[table].facts.aperture
-      guard aperture.contains(mapping.range) else { throw .badAddress }
+      guard table.aperture.contains(mapping.range) else { throw .badAddress }
       guard mapping.range.isPageAligned else { throw .invalidArgument }
       // No process has 2⁶⁴ bytes, and their count cannot be written down.
       guard mapping.range.size != 0 else { throw .badAddress }
+      next = table.next
     }
-    return !spaces[index].tables.isEmpty
+    return first != nil
   }
 
-  mutating func map(_ mapping: Mapping, in space: IOASID) throws(Errno) {
+  @usableFromInline func map(_ mapping: Mapping, in space: IOASID) throws(Errno) {
     let index = try index(space)
-    countMappings(spaces[index].mappingCount + 1, at: index)
-    guard enter(mapping, at: index) else {
-      clear(mapping.range, at: index)
-      countMappings(spaces[index].mappingCount - 1, at: index)
+    let (first, mappings) = (spaces[index].first, spaces[index].mappings)
+    mappings.value += 1
+    guard enter(mapping, from: first) else {
+      clear(mapping.range, from: first)
+      mappings.value -= 1
       throw .exists
     }
   }
 
   /// Follows another process: what stands in the way is a past that its own record has removed.
-  mutating func adopt(_ mapping: Mapping, in space: IOASID) {
+  func adopt(_ mapping: Mapping, in space: IOASID) {
     guard let index = try? index(space) else { return }
-    countMappings(spaces[index].mappingCount + 1, at: index)
-    clear(mapping.range, at: index)
-    _ = enter(mapping, at: index)
+    spaces[index].mappings.value += 1
+    clear(mapping.range, from: spaces[index].first)
+    _ = enter(mapping, from: spaces[index].first)
   }
 
-  mutating func unmap(_ range: IOVARange, in space: IOASID) throws(Errno) {
+  @usableFromInline func unmap(_ range: IOVARange, in space: IOASID) throws(Errno) {
     let index = try index(space)
-    clear(range, at: index)
-    countMappings(max(0, spaces[index].mappingCount - 1), at: index)
-    for table in spaces[index].tables.indices { spaces[index].tables[table].radix.trim() }
+    let (first, mappings) = (spaces[index].first, spaces[index].mappings)
+    mappings.value = max(0, mappings.value - 1)
+    var next = first
+    while let table = next {
+      table.clear(range)
+      table.trim()
+      next = table.next
+    }
   }
 
   /// False when another mapping stands there; then some tables may hold part of this one.
-  private func enter(_ mapping: Mapping, at index: Int) -> Bool {
-    for table in spaces[index].tables.indices
-    where spaces[index].tables[table].facts.canHold(mapping.range) {
-      let outcome = spaces[index].tables[table].radix.enter(mapping.range, mapping.memory)
-      if outcome == .occupied { return false }
+  @inline(__always)
+  private func enter(_ mapping: Mapping, from first: RadixTable?) -> Bool {
+    var next = first
+    while let table = next {
+      if table.aperture.contains(mapping.range), mapping.range.isPageAligned,
+        table.enter(mapping.range, mapping.memory) == .occupied
+      {
+        return false
+      }
+      next = table.next
     }
     return true
   }
 
-  private func clear(_ range: IOVARange, at index: Int) {
-    for table in spaces[index].tables.indices { spaces[index].tables[table].radix.clear(range) }
-  }
-
-  private mutating func countMappings(_ count: Int, at index: Int) {
-    spaces[index].mappingCount = count
-    for table in spaces[index].tables.indices {
-      spaces[index].tables[table].radix.mappingCount = count
+  private func clear(_ range: IOVARange, from first: RadixTable?) {
+    var next = first
+    while let table = next {
+      table.clear(range)
+      next = table.next
     }
   }
 }

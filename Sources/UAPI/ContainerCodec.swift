@@ -41,6 +41,19 @@ public enum ContainerCodec {
     do throws(Errno) {
       let command = command(of: number)
       try server.admit(command)
+      switch command {
+      case .map:
+        var head = MapLayout()
+        try server.map(try mapRequest(UserAddress(argument), &head))
+        return 0
+      case .unmap:
+        var head = UnmapLayout()
+        let request = try unmapRequest(UserAddress(argument), &head)
+        head.size = try server.unmap(request)
+        try answer(head, to: UserAddress(argument))
+        return 0
+      default: break
+      }
       let call = try decode(command, UserAddress(argument))
       return try encode(try server.perform(call.request), to: call, UserAddress(argument))
     } catch {
@@ -97,37 +110,63 @@ public enum ContainerCodec {
     return ContainerCall(request: .getInfo, argsz: head.argsz, flags: head.flags)
   }
 
-  private static func decodeMap(_ argument: UserAddress) throws(Errno) -> ContainerCall {
-    var layout = MapLayout()
-    try CallerMemory.load(from: argument, into: &layout)
-    guard layout.argsz >= MemoryLayout<MapLayout>.size, layout.flags & ~7 == 0 else {
+  /// Reads a MAP_DMA, and its structure as it stands there.
+  @usableFromInline static func mapRequest(
+    _ argument: UserAddress, _ head: inout MapLayout
+  ) throws(Errno) -> MapRequest {
+    try CallerMemory.load(from: argument, into: &head)
+    guard head.argsz >= MemoryLayout<MapLayout>.size, head.flags & ~7 == 0 else {
       throw .invalidArgument
     }
-    let request = MapRequest(
-      access: DMAAccess(rawValue: UInt8(truncatingIfNeeded: layout.flags & 3)),
-      replacesAddress: layout.flags & 4 != 0, address: UserAddress(layout.vaddr),
-      iova: IOVA(layout.iova), size: layout.size)
-    return ContainerCall(request: .map(request), argsz: layout.argsz, flags: layout.flags)
+    return MapRequest(
+      access: DMAAccess(rawValue: UInt8(truncatingIfNeeded: head.flags & 3)),
+      replacesAddress: head.flags & 4 != 0, address: UserAddress(head.vaddr),
+      iova: IOVA(head.iova), size: head.size)
+  }
+
+  private static func decodeMap(_ argument: UserAddress) throws(Errno) -> ContainerCall {
+    var head = MapLayout()
+    let request = try mapRequest(argument, &head)
+    return ContainerCall(request: .map(request), argsz: head.argsz, flags: head.flags)
+  }
+
+  /// Reads an UNMAP_DMA, and its head as it stands there.
+  @usableFromInline static func unmapRequest(
+    _ argument: UserAddress, _ head: inout UnmapLayout
+  ) throws(Errno) -> UnmapRequest {
+    try CallerMemory.load(from: argument, into: &head)
+    guard head.argsz >= MemoryLayout<UnmapLayout>.size, head.flags & ~7 == 0 else {
+      throw .invalidArgument
+    }
+    return UnmapRequest(
+      all: head.flags & 2 != 0, invalidatesAddress: head.flags & 4 != 0,
+      bitmap: head.flags & 1 != 0 ? try bitmap(of: head, argument) : nil, iova: IOVA(head.iova),
+      size: head.size)
+  }
+
+  /// Writes the answer of an UNMAP_DMA.
+  @usableFromInline static func answer(
+    _ head: UnmapLayout, to argument: UserAddress
+  ) throws(Errno) {
+    try CallerMemory.store(head, to: argument)
+  }
+
+  private static func bitmap(
+    of head: UnmapLayout, _ argument: UserAddress
+  ) throws(Errno) -> BitmapArgument {
+    let headBytes = MemoryLayout<UnmapLayout>.size
+    guard head.flags & 6 == 0, head.argsz >= headBytes + MemoryLayout<BitmapLayout>.size else {
+      throw .invalidArgument
+    }
+    var bits = BitmapLayout()
+    try CallerMemory.load(from: argument.advanced(by: UInt64(headBytes)), into: &bits)
+    return try check(bits, covering: head.size)
   }
 
   private static func decodeUnmap(_ argument: UserAddress) throws(Errno) -> ContainerCall {
-    var layout = UnmapLayout()
-    try CallerMemory.load(from: argument, into: &layout)
-    let headBytes = MemoryLayout<UnmapLayout>.size
-    guard layout.argsz >= headBytes, layout.flags & ~7 == 0 else { throw .invalidArgument }
-    var bitmap: BitmapArgument?
-    if layout.flags & 1 != 0 {
-      guard layout.flags & 6 == 0,
-        layout.argsz >= headBytes + MemoryLayout<BitmapLayout>.size
-      else { throw .invalidArgument }
-      var bits = BitmapLayout()
-      try CallerMemory.load(from: argument.advanced(by: UInt64(headBytes)), into: &bits)
-      bitmap = try check(bits, covering: layout.size)
-    }
-    let request = UnmapRequest(
-      all: layout.flags & 2 != 0, invalidatesAddress: layout.flags & 4 != 0, bitmap: bitmap,
-      iova: IOVA(layout.iova), size: layout.size)
-    return ContainerCall(request: .unmap(request), argsz: layout.argsz, flags: layout.flags)
+    var head = UnmapLayout()
+    let request = try unmapRequest(argument, &head)
+    return ContainerCall(request: .unmap(request), argsz: head.argsz, flags: head.flags)
   }
 
   private static func decodeDirty(_ argument: UserAddress) throws(Errno) -> ContainerCall {

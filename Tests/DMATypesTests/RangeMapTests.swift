@@ -164,3 +164,53 @@ struct RangeMapMemoryTests {
     #expect(map.memoryFootprint == 0)
   }
 }
+
+struct RangeMapPlaceTests {
+  private func page(_ number: UInt64) -> IOVARange {
+    IOVARange(start: IOVA(number << 12), last: IOVA(number << 12 | 0xfff))
+  }
+
+  @Test func gapIsNilWhereSomethingLies() {
+    var map = RangeMap<UInt64>()
+    #expect(map.gap(for: page(5)) != nil)
+    map.insert(page(5), 1)
+    #expect(map.gap(for: page(5)) == nil)
+    #expect(map.gap(for: IOVARange(start: IOVA(0), last: IOVA(5 << 12))) == nil)
+    #expect(map.gap(for: page(4)) != nil && map.gap(for: page(6)) != nil)
+  }
+
+  @Test func changesAtPlacesAreThoseBySearch() {
+    var (placed, searched) = (RangeMap<UInt64>(), RangeMap<UInt64>())
+    var random = SplitMix64(seed: 7)
+    for step in 0..<20_000 {
+      let range = page(random.next() % 3000)
+      if let found = placed.find(range.start) {
+        #expect(placed.remove(startingAt: range.start, at: found.place) == found.element)
+        searched.remove(startingAt: range.start)
+      } else if let place = placed.gap(for: range) {
+        placed.insert(range, UInt64(step), at: place)
+        searched.insert(range, UInt64(step))
+      }
+    }
+    #expect(placed.count == searched.count)
+    #expect(Array(placed) == Array(searched))
+    #expect(placed.tree.isConsistent())
+  }
+
+  @Test func stalePlacesCostASearchAndNothingElse() throws {
+    var map = RangeMap<UInt64>()
+    for number: UInt64 in 0..<200 { map.insert(page(number * 2), number) }
+    let gap = try #require(map.gap(for: page(201)))
+    let found = try #require(map.find(IOVA(200 << 12)))
+    let copy = map
+    for number: UInt64 in 0..<90 { map.remove(startingAt: IOVA(number << 13)) }
+    map.insert(page(201), 1, at: gap)
+    #expect(map.remove(startingAt: IOVA(200 << 12), at: found.place) == found.element)
+    #expect(map.find(IOVA(201 << 12))?.element.value == 1)
+    #expect(map.count == 110 && copy.count == 200)
+    #expect(map.tree.isConsistent() && copy.tree.isConsistent())
+    var other = copy
+    #expect(other.remove(startingAt: IOVA(200 << 12), at: found.place) == found.element)
+    #expect(copy.count == 200 && copy.find(IOVA(200 << 12)) != nil)
+  }
+}

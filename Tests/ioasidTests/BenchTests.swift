@@ -1,0 +1,54 @@
+import Foundation
+import Testing
+
+/// The measuring itself is not tested: how fast a machine is proves nothing. That every row comes
+/// out, and in both forms, is.
+struct BenchTests {
+  private struct Report: Decodable {
+    struct Row: Decodable {
+      struct Figure: Decodable {
+        var median: Double
+        var lowerQuartile: Double
+        var upperQuartile: Double
+      }
+      var name: String
+      var against: String
+      var runs: Int
+      var ratio: Figure
+      var unit: String?
+      var figure: Figure?
+    }
+    var isQuick: Bool
+    var rows: [Row]
+  }
+
+  static let rowNames = [
+    "map-1000", "unmap-1000", "map-65000", "unmap-65000", "map-1000000", "unmap-1000000",
+    "map-growth", "unmap-growth", "map-65000-scattered", "unmap-65000-scattered", "memory-dense",
+    "memory-dense-after-churn", "journal-dense-after-churn", "memory-scattered",
+    "memory-scattered-after-churn", "journal-scattered-after-churn", "look-up-65000",
+    "look-up-1000000", "other-ioctl", "process-start", "resident-memory",
+  ]
+
+  @Test(.enabled(if: Tool.canBuildViews, "needs namespaces"))
+  func everyRowComesOutForMachines() throws {
+    let outcome = try Tool.ioasid("bench", "--quick", "--json")
+    #expect(outcome.status == 0, "\(outcome.errors)")
+    #expect(outcome.errors.isEmpty, "progress belongs on a terminal")
+    let report = try JSONDecoder().decode(Report.self, from: Data(outcome.output.utf8))
+    #expect(report.isQuick)
+    #expect(report.rows.map(\.name) == Self.rowNames)
+    for row in report.rows {
+      #expect(row.runs > 0 && row.ratio.median > 0 && row.ratio.median.isFinite, "\(row.name)")
+      #expect(
+        row.ratio.lowerQuartile <= row.ratio.median && row.ratio.median <= row.ratio.upperQuartile)
+      #expect((row.figure == nil) == (row.unit == nil))
+    }
+  }
+
+  @Test func anOptionThatItDoesNotHaveIsRefused() throws {
+    let outcome = try Tool.ioasid("bench", "--fast")
+    #expect(outcome.status == 2)
+    #expect(outcome.errors == "ioasid: bench has no option '--fast': see ioasid --help\n")
+  }
+}
