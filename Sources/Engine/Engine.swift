@@ -34,8 +34,8 @@ enum Token {
   static func file(_ token: UInt64) -> OpenFile { unsafe unmanaged(token).takeUnretainedValue() }
 }
 
-/// The process's view of its run, kept for ever, so that to look at it counts no reference. Replaced
-/// in a child that fork made, by the first call it makes there.
+/// The process's view of its run, kept for ever, so that to look at it counts no reference.
+/// Replaced in a child that fork made, by the first call it makes there.
 nonisolated(unsafe) private var machine: Unmanaged<Machine>?
 nonisolated(unsafe) private var descriptors: HostDescriptors?
 

@@ -155,8 +155,8 @@ struct ReplicaContent: ContainerServer {
     journal = JournalWriter(records: records, position: published)
   }
 
-  /// Keeps the journal's size to that of the live mappings, a quarter more and 256 KiB. Less history
-  /// would be forgotten more often, and what it costs is the pages of the other half.
+  /// Keeps the journal's size to that of the live mappings, a quarter more and 256 KiB. Less
+  /// history would be forgotten more often, and what it costs is the pages of the other half.
   @inline(__always)
   mutating func rewriteIfLong() {
     let live = max(session.mappingCount, snapshotCount)

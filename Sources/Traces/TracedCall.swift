@@ -10,14 +10,14 @@ public import DMATypes
 ///
 /// - Files are handles: `container1` (containers count up through the run), `group3`,
 ///   `device-0000:00:05.0` (`#2` when a process opens a device that it has open).
-/// - Memory that the program maps is `m1+0x1000`: places in regions that are named when they first appear, by each
-///   process for itself. Numbers that cannot be memory (below 64 KiB, above user space) stay
-/// numbers. IOVAs are
-///   the program's own choice and stay numbers, too.
+/// - Memory that the program maps is `m1+0x1000`: places in regions that are named when they first
+///   appear, by each process for itself. Numbers that cannot be memory (below 64 KiB, above user
+///   space) stay numbers. IOVAs are the program's own choice and stay numbers, too.
 /// - Eventfds are `event1`; any duplicate has the name of its original.
-/// - The first process of a run that makes a call writes plain lines; the lines of the second, third… begin with
-///   `[2] `, `[3] `…. A process that executes another program counts anew.
-/// - dup is invisible, `close` stands for the last close in its process; a process that ends closes without a line.
+/// - The first process of a run that makes a call writes plain lines; the lines of the second,
+///   third… begin with `[2] `, `[3] `…. A process that executes another program counts anew.
+/// - dup is invisible, `close` stands for the last close in its process; a process that ends closes
+///   without a line.
 public struct TracedCall: Hashable, Sendable {
   /// Which process of the run calls, from 1.
   public var process: Int
