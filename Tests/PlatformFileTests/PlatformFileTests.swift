@@ -9,9 +9,8 @@ struct PlatformFileTests {
   static let good = """
     {
       "iommus": [{ "aperture": { "start": 0, "last": "0xffffffff" }, "page_sizes": "0x40201000" }],
-      "bridges": [
-        { "address": "0000:00:02.0", "model": "pcie-root-port", "secondary_bus": 1, "group": 1 }
-      ],
+      "bridges": [{ "address": "0000:00:02.0", "model": "pcie-root-port", \
+    "secondary_bus": 1, "group": 1 }],
       "devices": [
         { "address": "0000:00:05.0", "model": "edu", "group": 3, "memory_base": "0xfe000000" },
         { "address": "0000:01:00.0", "model": "edu", "group": 4, "memory_base": "0xfe100000" }
