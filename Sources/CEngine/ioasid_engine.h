@@ -54,6 +54,8 @@ struct ioasid_engine {
   void (*_Nonnull covered)(uint64_t address, uint64_t length);
   /// Gives one reference back: the descriptors that shared it are closed. With the last the token is void.
   void (*_Nonnull release)(uint64_t file);
+  /// The process's limits or capabilities may have changed.
+  void (*_Nonnull limits)(void);
   /// SIGSEGV, SIGBUS: 1 when the fault was the engine's own or a trapped register's and the thread shall go on, 0
   /// when it is none of the engine's, SIGBUS when it is what the kernel would report so.
   int32_t (*_Nonnull fault)(int32_t signal, void *_Nonnull info, void *_Nonnull context);

@@ -99,6 +99,23 @@ void clinux_drain_event(int32_t descriptor) {
   if (enter(SYS_poll, (long)&poll, 1, 0, 0, 0, 0) == 1) enter(SYS_read, descriptor, (long)&count, sizeof count, 0, 0, 0);
 }
 
+uint64_t clinux_lock_limit(void) {
+  struct rlimit limit;
+  return enter(SYS_prlimit64, 0, RLIMIT_MEMLOCK, 0, (long)&limit, 0, 0) ? 0 : limit.rlim_cur;
+}
+
+uint64_t clinux_locked_bytes(void) {
+  char text[4096];
+  int32_t file = clinux_open("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
+  if (file < 0) return 0;
+  long r = enter(SYS_read, file, (long)text, sizeof text - 1, 0, 0, 0);
+  clinux_close(file);
+  text[r < 0 ? 0 : r] = 0;
+  static const char word[] = "VmLck:";
+  const char *found = strstr(text, word);
+  return found ? strtoull(found + sizeof word - 1, 0, 10) * 1024 : 0;
+}
+
 int64_t clinux_write(int32_t descriptor, const void *bytes, size_t count) {
   return enter(SYS_write, descriptor, (long)bytes, (long)count, 0, 0, 0);
 }

@@ -133,6 +133,7 @@ private let functions = unsafe ioasid_engine(
   },
   traps: { currentMachine().traps(UserAddress($0), length: $1) ? 1 : 0 },
   covered: { currentMachine().coverTrapped(UserAddress($0), length: $1) }, release: release,
+  limits: { currentMachine().limitsMayHaveChanged() },
   fault: { _, info, context in
     let address = UserAddress(unsafe info.load(fromByteOffset: faultAddressOffset, as: UInt64.self))
     return switch unsafe currentMachine().fault(at: address, context: context) {

@@ -31,6 +31,7 @@ private func raw(
   case 47: interposedRecvmsg(a, b, c)
   case 72: interposedFcntl(a, b, c)
   case 85: interposedCreat(a, b)
+  case 105, 113, 117, 126, 160, 302: rawLimits(number, a, b, c, d)
   case 257: interposedOpenat(a, b, c, d)
   case 292: interposedDup3(a, b, c)
   case 299: interposedRecvmmsg(a, b, c, d, e)
@@ -60,6 +61,14 @@ private func rawOfOurs(
   case 332: interposedStatx(a, b, c, d, e)
   default: nil
   }
+}
+
+/// setuid(2), setreuid(2), setresuid(2), capset(2), setrlimit(2), prlimit64(2).
+@inline(never)
+private func rawLimits(_ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Word) -> Word {
+  let result = next(cpreload_next_syscall, Call5.self)(number, a, b, c, d)
+  limitsMayHaveChanged()
+  return result
 }
 
 /// openat2(2): the flags are the first word of struct open_how.

@@ -11,22 +11,35 @@ public struct ContainerMemory: DMAMemory {
   private let owners: OwnerTable
   private let process: ProcessIdentity
   private let trapped: TrappedMappings
+  private let allowance: LockAllowance
 
-  init(owners: OwnerTable, process: ProcessIdentity, trapped: TrappedMappings) {
+  init(
+    owners: OwnerTable, process: ProcessIdentity, trapped: TrappedMappings,
+    allowance: LockAllowance
+  ) {
     self.owners = owners
     self.process = process
     self.trapped = trapped
+    self.allowance = allowance
   }
 
-  /// The pages of a trapped BAR count as there: type1 maps device memory (`follow_fault_pfn()`).
+  /// The pages of a trapped BAR count as there, and against no limit: type1 maps device memory
+  /// (`follow_fault_pfn()`).
+  ///
+  /// A page is asked for before it is held against the limit, so that the first one too many is
+  /// `ENOMEM`, and a missing one up to there `EFAULT`.
   public func touch(
     _ address: UserAddress, byteCount: UInt64, access: DMAAccess
   ) throws(Errno) {
     var address = address
     var left = byteCount
+    var allowed = allowance.pages
     while true {
-      let there = CallerMemory.touch(address, byteCount: left, access: access)
+      let asked = allowed < left >> 12 ? (allowed + 1) << 12 : left
+      let there = CallerMemory.touch(address, byteCount: asked, access: access)
+      guard there >> 12 <= allowed else { throw .noMemory }
       if there == left { return }
+      allowed -= there >> 12
       address = address.advanced(by: there)
       left -= there
       guard let registers = trapped.bytes(at: address, access: access) else { throw .badAddress }

@@ -49,14 +49,29 @@ typealias SoftwareSession = ContainerSession<SoftwareIOMMU<ContainerMemory>>
   }
 
   /// Serves an ioctl of the container: its result, or −errno.
+  ///
+  /// What a MAP may pin is asked before the lock is taken: the answer takes every container's.
   @inline(__always)
-  func serve(_ number: UInt64, _ argument: UInt64) -> Int {
+  func serve(_ number: UInt64, _ argument: UInt64, in machine: Machine) -> Int {
+    let number = UInt32(truncatingIfNeeded: number)
+    let isMap = ContainerCodec.command(of: number) == .map
+    let allowance = isMap ? machine.lockAllowance() : .max
+    lock.take()
+    defer { lock.drop() }
+    unsafe content.pointee.allowance.pages = allowance
+    unsafe content.pointee.catchUp()
+    unsafe content.pointee.rewriteIfLong()
+    return unsafe ContainerCodec.serve(number, argument, by: &content.pointee)
+  }
+}
+
+extension ContainerReplica {
+  /// The pages that this process's mappings name, as type1 charges them: device memory is free.
+  var chargedPages: UInt64 {
     lock.take()
     defer { lock.drop() }
     unsafe content.pointee.catchUp()
-    unsafe content.pointee.rewriteIfLong()
-    return unsafe ContainerCodec.serve(
-      UInt32(truncatingIfNeeded: number), argument, by: &content.pointee)
+    return unsafe content.pointee.chargedPages
   }
 }
 
@@ -71,15 +86,21 @@ struct ReplicaContent: ContainerServer {
   /// Records that the newest rewriting of the journal began with.
   private var snapshotCount = 0
   private var place: MemoryOwner?
+  private let trapped: TrappedMappings
+  /// What the next MAP may pin.
+  let allowance = LockAllowance()
 
   init(file: JournalFile, machine: Machine) {
     self.file = file
     process = machine.process
     let groups = machine.groups
     facts = { number in groups.first { $0.number == number } }
-    let (process, trapped, parameters) = (machine.process, machine.trapped, machine.parameters)
+    trapped = machine.trapped
+    let (process, parameters) = (machine.process, machine.parameters)
+    let (trapped, allowance) = (trapped, allowance)
     makeSession = {
-      let memory = ContainerMemory(owners: file.owners, process: process, trapped: trapped)
+      let memory = ContainerMemory(
+        owners: file.owners, process: process, trapped: trapped, allowance: allowance)
       return SoftwareSession(backend: SoftwareIOMMU(memory: memory), parameters: parameters)
     }
     session = makeSession()
@@ -124,6 +145,16 @@ struct ReplicaContent: ContainerServer {
     }
     self.place = place
     return place
+  }
+
+  var chargedPages: UInt64 {
+    guard let place else { return 0 }
+    return session.mappings.reduce(0) { pages, mapping in
+      guard mapping.value.owner == place else { return pages }
+      let start = mapping.value.address.rawValue
+      let last = start + (mapping.range.size - 1)
+      return pages + (mapping.range.size - trapped.byteCount(start, last)) >> 12
+    }
   }
 
   /// Folds what other processes did.

@@ -23,6 +23,7 @@ public final class Machine: @unchecked Sendable {
   let units: [DeviceUnit]
   /// Writes the conversation down; nil without `--trace`.
   let tracer: Tracer?
+  let lockLimit = LockLimit()
   private(set) lazy var watcher = EventWatcher(machine: self)
   private let shared: SharedMemory
   private let sharedOffset: Int
@@ -148,6 +149,23 @@ public final class Machine: @unchecked Sendable {
   /// The module parameters, as the programs of the run see and write them in sysfs.
   var parameters: ModuleParameters {
     ModuleParameters(mappingLimit: platform.parameters.dmaEntryLimit)
+  }
+
+  /// The process's limits or capabilities may have changed.
+  public func limitsMayHaveChanged() { lockLimit.refresh() }
+
+  /// The pages that a MAP may pin; `.max` without a limit, which costs one look.
+  @inline(__always)
+  func lockAllowance() -> UInt64 {
+    guard let limit = lockLimit.value else { return .max }
+    return lockAllowance(of: limit)
+  }
+
+  @inline(never)
+  private func lockAllowance(of limit: UInt64) -> UInt64 {
+    // Each container is asked by itself: no two locks are held at once.
+    let charged = replicas.withLock { Array($0.values) }.reduce(0) { $0 + $1.chargedPages }
+    return lockLimit.allowance(of: limit, charged: charged)
   }
 
   /// The calling thread, for decisions that no mapping follows from.

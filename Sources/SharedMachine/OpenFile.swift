@@ -46,11 +46,13 @@ extension OpenFile {
   public func ioctl(
     _ machine: Machine, _ number: UInt64, _ argument: UInt64, opened: inout OpenedFile?
   ) -> Int {
-    if let replica, replica.belongs(to: machine) { return replica.serve(number, argument) }
+    if let replica, replica.belongs(to: machine) {
+      return replica.serve(number, argument, in: machine)
+    }
     switch kind {
     case .container(let container):
       do throws(Errno) {
-        return try machine.replica(container).serve(number, argument)
+        return try machine.replica(container).serve(number, argument, in: machine)
       } catch {
         return -Int(error.rawValue)
       }

@@ -85,6 +85,16 @@ final class TrappedMappings: Sendable {
     return false
   }
 
+  /// The bytes of the inclusive range that are registers.
+  func byteCount(_ start: UInt64, _ last: UInt64) -> UInt64 {
+    (0..<used.load(ordering: .acquiring)).reduce(0) { bytes, place in
+      guard let entry = entry(at: place), entry.start <= last, start <= entry.last else {
+        return bytes
+      }
+      return bytes + (min(last, entry.last) - max(start, entry.start) + 1)
+    }
+  }
+
   /// The bytes of registers from an address on that allow an access; nil when there are none.
   func bytes(at address: UserAddress, access: DMAAccess) -> UInt64? {
     guard let entry = containing(address.rawValue) else { return nil }

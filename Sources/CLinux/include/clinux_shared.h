@@ -55,6 +55,10 @@ int64_t clinux_punch(uint64_t address, uint64_t length);
 uint64_t *_Nullable clinux_wiped_page(void);
 int32_t clinux_pid(void);
 uint64_t clinux_random(void);
+/// The soft RLIMIT_MEMLOCK in bytes.
+uint64_t clinux_lock_limit(void);
+/// Bytes of this process's memory that are locked, as /proc/self/status tells (VmLck).
+uint64_t clinux_locked_bytes(void);
 /// Whether a capability is effective for the calling thread.
 int32_t clinux_has_capability(int32_t number);
 

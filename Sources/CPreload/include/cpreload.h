@@ -43,6 +43,7 @@ static inline int32_t *_Nonnull cpreload_errno(void) { return &errno; }
   X(__read_chk) X(__pread_chk) X(__pread64_chk) X(lseek) X(lseek64) \
   X(mmap) X(mmap64) X(munmap) X(mprotect) X(mremap) \
   X(fstat) X(fstat64) X(__fxstat) X(__fxstat64) X(fstatat) X(fstatat64) X(__fxstatat) X(__fxstatat64) X(statx) \
+  X(setrlimit) X(setrlimit64) X(prlimit) X(prlimit64) X(capset) X(setuid) X(seteuid) X(setreuid) X(setresuid) \
   X(recvmsg) X(recvmmsg) X(sigaction) X(sigprocmask) X(pthread_sigmask) \
   X(sigsuspend) X(pselect) X(ppoll) X(__ppoll_chk) X(epoll_pwait) X(epoll_pwait2) X(syscall)
 

@@ -170,6 +170,8 @@ static void fake_covered(uint64_t address, uint64_t length) {
   trapped_at = 0;
 }
 
+static void fake_limits(void) {}
+
 static void fake_release(uint64_t file) {
   take();
   if (--files[file].references == 0) atomic_fetch_sub(&live, 1);
@@ -189,7 +191,7 @@ static int32_t fake_fault(int32_t signal_number, void *info, void *context) {
 
 static const struct ioasid_engine engine = {
     fake_open, fake_adopt, fake_ioctl, fake_read, fake_write, fake_map, fake_unmap, fake_protect,
-    fake_remap, fake_traps, fake_covered, fake_release, fake_fault,
+    fake_remap, fake_traps, fake_covered, fake_release, fake_limits, fake_fault,
 };
 
 const struct ioasid_engine *ioasid_engine_start(const struct ioasid_host *given) {

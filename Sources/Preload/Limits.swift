@@ -1,0 +1,73 @@
+import CEngine
+import CPreload
+
+// How much memory a program may lock follows from its limit and its capabilities. The engine asks
+// for both once and is told of every call that may change them.
+
+@inline(__always)
+private func changing(_ result: Word) -> Word {
+  limitsMayHaveChanged()
+  return result
+}
+
+@inline(never)
+func limitsMayHaveChanged() {
+  guard let engine = loadedEngine() else { return }
+  let error = cpreload_errno().pointee
+  inside { engine.pointee.limits() }
+  cpreload_errno().pointee = error
+}
+
+/// Stands in front of libc's `setrlimit`.
+@c(setrlimit)
+public func interposedSetrlimit(_ resource: Word, _ limit: Word) -> Word {
+  changing(next(cpreload_next_setrlimit, Call2.self)(resource, limit))
+}
+
+/// Stands in front of libc's `setrlimit64`.
+@c(setrlimit64)
+public func interposedSetrlimit64(_ resource: Word, _ limit: Word) -> Word {
+  changing(next(cpreload_next_setrlimit64, Call2.self)(resource, limit))
+}
+
+/// Stands in front of libc's `prlimit`.
+@c(prlimit)
+public func interposedPrlimit(_ pid: Word, _ resource: Word, _ new: Word, _ old: Word) -> Word {
+  changing(next(cpreload_next_prlimit, Call4.self)(pid, resource, new, old))
+}
+
+/// Stands in front of libc's `prlimit64`.
+@c(prlimit64)
+public func interposedPrlimit64(_ pid: Word, _ resource: Word, _ new: Word, _ old: Word) -> Word {
+  changing(next(cpreload_next_prlimit64, Call4.self)(pid, resource, new, old))
+}
+
+/// Stands in front of libc's `capset`.
+@c(capset)
+public func interposedCapset(_ header: Word, _ data: Word) -> Word {
+  changing(next(cpreload_next_capset, Call2.self)(header, data))
+}
+
+/// Stands in front of libc's `setuid`.
+@c(setuid)
+public func interposedSetuid(_ user: Word) -> Word {
+  changing(next(cpreload_next_setuid, Call1.self)(user))
+}
+
+/// Stands in front of libc's `seteuid`.
+@c(seteuid)
+public func interposedSeteuid(_ user: Word) -> Word {
+  changing(next(cpreload_next_seteuid, Call1.self)(user))
+}
+
+/// Stands in front of libc's `setreuid`.
+@c(setreuid)
+public func interposedSetreuid(_ real: Word, _ effective: Word) -> Word {
+  changing(next(cpreload_next_setreuid, Call2.self)(real, effective))
+}
+
+/// Stands in front of libc's `setresuid`.
+@c(setresuid)
+public func interposedSetresuid(_ real: Word, _ effective: Word, _ saved: Word) -> Word {
+  changing(next(cpreload_next_setresuid, Call3.self)(real, effective, saved))
+}
