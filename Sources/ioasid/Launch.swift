@@ -20,7 +20,10 @@ struct Launch {
     defer { umask(mask) }
     do throws(System.Failure) {
       try namespace.makeDirectories(MountNamespace.scaffold + "/view")
-      for entry in view.entries { try make(entry, in: namespace) }
+      let listsNewestFirst = try namespace.listsNewestFirst()
+      for entry in view.entries(listsNewestFirst: listsNewestFirst) {
+        try make(entry, in: namespace)
+      }
       try makeSharedFiles(view, in: namespace)
     } catch { throw Refusal("cannot make the view: \(error.text)") }
     try namespace.present(view.roots + [RunPaths.run])

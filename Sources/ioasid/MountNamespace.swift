@@ -58,6 +58,15 @@ struct MountNamespace {
       """)
   }
 
+  /// Whether this kernel's tmpfs lists the newest name first. Kernels differ: asked by trying.
+  func listsNewestFirst() throws(System.Failure) -> Bool {
+    let trial = "\(Self.scaffold)/trial"
+    for directory in [trial, "\(trial)/older", "\(trial)/newer"] {
+      try System.makeDirectory(directory)
+    }
+    return try System.names(in: trial).first == "newer"
+  }
+
   /// Where a path of the view is made.
   func staged(_ path: String) -> String { "\(Self.scaffold)/view\(path)" }
 

@@ -116,6 +116,29 @@ struct RecordedSysfsTests {
       })
   }
 
+  @Test(arguments: [false, true])
+  func namesAreMadeInTheOrderInWhichLinuxListsThem(listsNewestFirst: Bool) {
+    let made = PlatformView(of: .builtIn, isUnprivileged: false, processors: "0")
+      .entries(listsNewestFirst: listsNewestFirst).map(\.path)
+    for (directory, listed) in [
+      (
+        "/sys/bus/pci/drivers/vfio-pci/",
+        "uevent bind new_id remove_id 0000:02:02.0 unbind 0000:00:06.0 0000:02:01.0 module "
+          + "0000:00:05.0"
+      ),
+      ("/sys/class/vfio-dev/", "vfio1 vfio2 vfio0 vfio3"),
+      ("/dev/vfio/", "6 4 3 vfio"),
+    ] {
+      let names = made.filter { $0.hasPrefix(directory) }.map { $0.dropFirst(directory.count) }
+      let order = listsNewestFirst ? names.reversed() : names
+      #expect(order.joined(separator: " ") == listed)
+    }
+    for (index, path) in made.enumerated() {
+      let parent = path[..<(path.lastIndex(of: "/") ?? path.startIndex)]
+      #expect(parent.isEmpty || made[..<index].contains { $0 == parent }, "\(path)")
+    }
+  }
+
   @Test func parentsComeBeforeTheirChildren() {
     var seen: Set<String> = [""]
     for entry in PlatformView(of: .builtIn, isUnprivileged: false, processors: "0").entries {

@@ -46,6 +46,13 @@ struct ViewTests {
       ("od -An -tx1 -N4 /sys/bus/pci/devices/0000:02:02.0/config", " 34 12 e8 11\n"),
       ("stat -c %s /sys/bus/pci/devices/0000:00:05.0/resource0", "1048576\n"),
       ("cat /sys/module/vfio_iommu_type1/parameters/dma_entry_limit", "65535\n"),
+      // As Linux 6.12 lists them, unsorted.
+      ("ls -U /sys/kernel/iommu_groups", "3\n6\n4\n2\n"),
+      (
+        "ls -U /sys/bus/pci/devices",
+        "0000:01:00.0\n0000:02:02.0\n0000:00:06.0\n0000:02:01.0\n0000:00:02.0\n0000:00:05.0\n"
+      ),
+      ("ls -U /dev/vfio", "6\n4\n3\nvfio\n"),
       ("ls /sys/bus/pci/devices | wc -l", "6\n"),
       ("test -c /dev/vfio/vfio && test -c /dev/vfio/3 && echo nodes", "nodes\n"),
       (
