@@ -3,20 +3,26 @@ import CPreload
 
 /// open(2) of a path that the kernel refused to open. Device nodes of the run lie on a file system
 /// where no device opens: by then look-up, permissions of directories and flags were the kernel's
-/// own, and only this last refusal is left. `refused` is the call's result and errno holds the
-/// refusal.
+/// own, and only this last refusal is left. An open that succeeds after all leaves errno alone.
 @inline(__always)
-func orNode(_ result: Word, _ directory: Word, _ path: Word, _ flags: Word) -> Word {
+func orNode(
+  _ call: @autoclosure () -> Word, _ directory: Word, _ path: Word, _ flags: Word
+) -> Word {
+  let kept = cpreload_errno().pointee
+  let result = call()
   if _fastPath(int(result) >= 0) {
     // A number that we still hold as ours was closed where we could not see it.
     if _slowPath(tableEntry(int(result)) != .none) { forget(int(result)) }
     return result
   }
-  return openNode(result, directory, path, flags)
+  return openNode(result, directory, path, flags, kept)
 }
 
+/// `result` is the refused call's, errno holds the refusal, and `kept` is errno before the call.
 @inline(never)
-func openNode(_ result: Word, _ directory: Word, _ path: Word, _ flags: Word) -> Word {
+func openNode(
+  _ result: Word, _ directory: Word, _ path: Word, _ flags: Word, _ kept: Int32
+) -> Word {
   let refusal = cpreload_errno().pointee
   guard cpreload_depth() == 0,
     refusal == Errno.EACCES || refusal == Errno.ENXIO || refusal == Errno.ENODEV
@@ -28,6 +34,7 @@ func openNode(_ result: Word, _ directory: Word, _ path: Word, _ flags: Word) ->
     cpreload_errno().pointee = refusal
     return -1
   }
+  cpreload_errno().pointee = kept
   return answer(opened)
 }
 

@@ -73,11 +73,14 @@ private func rawLimits(_ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Wor
 
 /// openat2(2): the flags are the first word of struct open_how.
 private func rawOpenat2(_ directory: Word, _ path: Word, _ how: Word, _ size: Word) -> Word {
+  let kept = cpreload_errno().pointee
   let call = next(cpreload_next_syscall, Call5.self)
   let result = call(437, directory, path, how, size)
   let refused = int(result) < 0 && cpreload_errno().pointee != Errno.EFAULT
   let flags = UnsafePointer<Word>(bitPattern: how)
-  return orNode(result, directory, path, refused ? flags?.pointee ?? 0 : 0)
+  let opened = orNode(result, directory, path, refused ? flags?.pointee ?? 0 : 0)
+  if int(opened) >= 0 { cpreload_errno().pointee = kept }
+  return opened
 }
 
 /// rt_sigprocmask(2) with the kernel's eight bytes of mask.

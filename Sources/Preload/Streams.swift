@@ -25,15 +25,17 @@ private func flags(_ mode: UnsafePointer<CChar>) -> Int32 {
 }
 
 @inline(__always)
-private func opened(_ result: Word, _ path: Word, _ mode: Word) -> Word {
+private func opened(_ call: @autoclosure () -> Word, _ path: Word, _ mode: Word) -> Word {
+  let kept = cpreload_errno().pointee
+  let result = call()
   if _fastPath(result != 0) { return result }
-  return openNodeStream(path, mode)
+  return openNodeStream(path, mode, kept)
 }
 
 @inline(never)
-private func openNodeStream(_ path: Word, _ mode: Word) -> Word {
+private func openNodeStream(_ path: Word, _ mode: Word, _ kept: Int32) -> Word {
   guard let text = UnsafePointer<CChar>(bitPattern: mode) else { return 0 }
-  let descriptor = openNode(-1, currentDirectory, path, Word(flags(text)))
+  let descriptor = openNode(-1, currentDirectory, path, Word(flags(text)), kept)
   guard descriptor >= 0 else { return 0 }
   let stream = Word(bitPattern: fdopen(int(descriptor), text))
   if stream == 0 { _ = interposedClose(descriptor) }

@@ -6,7 +6,8 @@ internal import UAPI
 /// Reaches the memory that a container's mappings name: this process's through guarded copies,
 /// another's through process_vm_*.
 ///
-/// Software cannot pin: what stands at the address now is what devices reach.
+/// Software cannot pin: what stands at the address now is what devices reach. What `mprotect` closed
+/// since the mapping was made they reach as well, as they reach pinned pages.
 public struct ContainerMemory: DMAMemory {
   private let owners: OwnerTable
   private let process: ProcessIdentity
@@ -55,7 +56,13 @@ public struct ContainerMemory: DMAMemory {
   ) throws(Errno) {
     let entry = owners[owner]
     if entry.token == process.token {
-      try unsafe CallerMemory.read(bytes, from: address)
+      do throws(Errno) {
+        return try unsafe CallerMemory.read(bytes, from: address)
+      } catch {
+        guard let start = bytes.baseAddress, !trapped.contains(address) else { throw error }
+        let failure = unsafe clinux_read_closed(address.rawValue, start, bytes.count)
+        guard failure == 0 else { throw error }
+      }
     } else {
       guard let start = bytes.baseAddress else { return }
       let failure = unsafe clinux_read_process(
@@ -70,7 +77,13 @@ public struct ContainerMemory: DMAMemory {
   ) throws(Errno) {
     let entry = owners[owner]
     if entry.token == process.token {
-      try unsafe CallerMemory.write(bytes, to: address)
+      do throws(Errno) {
+        return try unsafe CallerMemory.write(bytes, to: address)
+      } catch {
+        guard let start = bytes.baseAddress, !trapped.contains(address) else { throw error }
+        let failure = unsafe clinux_write_closed(address.rawValue, start, bytes.count)
+        guard failure == 0 else { throw error }
+      }
     } else {
       guard let start = bytes.baseAddress else { return }
       let failure = unsafe clinux_write_process(

@@ -95,6 +95,9 @@ final class TrappedMappings: Sendable {
     }
   }
 
+  /// Whether an address is one of registers.
+  func contains(_ address: UserAddress) -> Bool { containing(address.rawValue) != nil }
+
   /// The bytes of registers from an address on that allow an access; nil when there are none.
   func bytes(at address: UserAddress, access: DMAAccess) -> UInt64? {
     guard let entry = containing(address.rawValue) else { return nil }

@@ -19,6 +19,11 @@ enum RunCommand {
     let launch = Launch(
       platform: platform, trace: arguments.trace, isVerbose: arguments.isVerbose)
     try launch.build()
+    if let obstacle = Executable.obstacle(program.path) {
+      System.say(
+        "ioasid: \(obstacle): no preload, so it finds devices but opens none itself\n",
+        to: STDERR_FILENO)
+    }
     try program.become(preloading: preload)
   }
 

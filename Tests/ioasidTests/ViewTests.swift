@@ -98,6 +98,28 @@ struct ViewTests {
     #expect(outcome.output == "\(library):\(library)\n")
   }
 
+  @Test func aProgramThatThePreloadCannotEnterIsNamed() throws {
+    let place = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    defer { try? FileManager.default.removeItem(at: place) }
+    try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+    let (source, program) = (place.appending(path: "exit.c"), place.appending(path: "exit").path)
+    try "void _start(void) { __asm__(\"mov $60, %eax\\n mov $3, %edi\\n syscall\"); }"
+      .write(to: source, atomically: true, encoding: .utf8)
+    let built = try Tool.spawn(
+      "/usr/bin/env", ["clang", "-static", "-nostdlib", "-o", program, source.path])
+    #expect(built.status == 0, "\(built.errors)")
+    let script = place.appending(path: "script")
+    try "#! \(program) word\n".write(to: script, atomically: true, encoding: .utf8)
+    chmod(script.path, 0o755)
+    for path in [program, script.path] {
+      let outcome = try Tool.ioasid("run", "--", path)
+      #expect(outcome.status == 3)
+      #expect(
+        outcome.errors == "ioasid: \(program) is statically linked: no preload, so it finds "
+          + "devices but opens none itself\n")
+    }
+  }
+
   @Test func aRunInARunWorks() throws {
     let inner = "\(Tool.path) run -- /bin/sh -c 'ls /dev/vfio; exit 5'"
     let outcome = try Tool.inView("\(Tool.path) run -- /bin/sh -c \"\(inner)\"")

@@ -77,6 +77,11 @@ int32_t clinux_read_process(int32_t pid, uint64_t token_address, uint64_t token,
 int32_t clinux_write_process(int32_t pid, uint64_t token_address, uint64_t token, uint64_t to,
                              const void *_Nonnull from, size_t count);
 
+/// Copies between here and pages of this process whatever mprotect made of them since, as a pin would have kept them
+/// (writes of shared memory aside, where the kernel does not force). 0 or -EFAULT.
+int32_t clinux_read_closed(uint64_t from, void *_Nonnull to, size_t count);
+int32_t clinux_write_closed(uint64_t to, const void *_Nonnull from, size_t count);
+
 static inline uint64_t clinux_load_acquire(const uint64_t *_Nonnull word) {
   return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
