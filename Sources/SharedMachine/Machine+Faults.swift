@@ -28,7 +28,7 @@ extension Machine {
     let frame = unsafe SignalContext(context)
     // The processor has no page that can be written and not read.
     let needed: Int32 = unsafe frame.isWrite ? 2 : 3
-    guard entry.protection & needed != 0 else {
+    guard entry.protection & needed != 0, unsafe !frame.isFetch else {
       // What stands there is open to another kind of access: a violation, not an absence.
       if entry.protection != 0 { unsafe frame.markPresent() }
       return .notOurs

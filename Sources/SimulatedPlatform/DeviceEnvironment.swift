@@ -17,10 +17,12 @@ public struct EventTarget: Hashable, Sendable, BitwiseCopyable {
     self.identity = identity
   }
 
+  /// The same holder and number.
   public static func == (one: Self, other: Self) -> Bool {
     one.owner == other.owner && one.descriptor == other.descriptor
   }
 
+  /// Agrees with `==`.
   public func hash(into hasher: inout Hasher) {
     hasher.combine(owner)
     hasher.combine(descriptor)

@@ -89,6 +89,12 @@ extension Encoding {
     case (0x5a, 0), (0xe6, 2): return .read(isBroadcast ? generalBytes : vectorBytes / 2)
     case (0xc2, _): return .read(scalar ?? fullBytes, immediate: 1)
     case (0x51...0x5f, _): return .read(scalar ?? fullBytes)
+    case (0x7b, 2), (0x7b, 3): return .read(generalBytes)
+    case (0x7a, 1), (0x7b, 1), (0x7a, 2), (0x78, 1), (0x79, 1):
+      // Conversions from elements half as wide, where W does not say that they are as wide.
+      return isWide && opcode < 0x7a
+        ? .read(fullBytes) : .read(isBroadcast ? generalBytes : vectorBytes / 2)
+    case (0x78, _), (0x79, _): return .read(scalar ?? fullBytes)
     case (0x70, _), (0xc6, _): return .read(fullBytes, immediate: 1)
     case (0x71...0x73, 1) where form == .evex: return .read(fullBytes, immediate: 1)
     case (0xc4, _): return .read(2, immediate: 1)
@@ -135,6 +141,15 @@ extension Encoding {
     }
   }
 
+  /// VEXTRACTF128 and its like, VCVTPS2PH.
+  private func extraction() -> MemoryOperand? {
+    guard maskRegister == 0 else { return nil }
+    switch opcode {
+    case 0x1d: return .write(vectorBytes / 2, immediate: 1)
+    default: return .write(opcode & 2 == 0 ? 16 : 32, immediate: 1)
+    }
+  }
+
   /// The 0F 3A map, whose instructions end in a byte of immediate.
   private func immediateOperand() -> MemoryOperand? {
     switch opcode {
@@ -154,9 +169,7 @@ extension Encoding {
     case 0x17: return .write(4, immediate: 1)
     case 0x18, 0x38: return .read(16, immediate: 1)
     case 0x1a, 0x3a: return .read(32, immediate: 1)
-    case 0x19 where maskRegister == 0, 0x39 where maskRegister == 0: return .write(16, immediate: 1)
-    case 0x1b where maskRegister == 0, 0x3b where maskRegister == 0: return .write(32, immediate: 1)
-    case 0x1d where maskRegister == 0: return .write(vectorBytes / 2, immediate: 1)
+    case 0x19, 0x1b, 0x1d, 0x39, 0x3b: return extraction()
     case 0x20: return .read(1, immediate: 1)
     case 0x22: return .read(generalBytes, immediate: 1)
     case 0x27, 0x51, 0x55, 0x57, 0x67: return .read(generalBytes, immediate: 1)
