@@ -56,7 +56,7 @@ void *cpreload_open_beside(const char *file) {
 }
 
 // Stacks are made when first needed and kept: as many as threads were ever in the engine at once.
-enum { stack_count = 64, stack_bytes = 256 << 10 };
+enum { stack_count = 64, stack_bytes = 1 << 20 };
 static struct {
   atomic_bool taken;
   uintptr_t top;

@@ -131,7 +131,7 @@ private func become(_ signal: Int32, _ info: Word) -> Int32 {
 
 /// The engine runs on a stack of ours: the interrupted thread's, or its alternate stack, may have
 /// room for little more than the frame on it. Off the alternate stack the kernel would lay the next
-/// signal's frame over ours, so it is disarmed meanwhile; the return from this signal arms it again.
+/// signal's frame over ours, so it is disarmed meanwhile; returning from this one arms it again.
 private func askEngine(_ info: Word, _ context: Context) -> Word {
   let here = UInt64(cpreload_stack()), there = context.stackPointer
   let isOnAlternate = context.isOnAlternateStack(here)

@@ -8,7 +8,7 @@ internal import TrappedAccess
 @safe final class Scratch: Sendable {
   private let page = Mutex<UInt64>(0)
 
-  /// Runs `body` with the page to itself; false where the machine allows no memory that is both written and
+  /// Runs `body` with the page to itself; false where no memory may be both written and
   /// executed.
   func withPage(_ body: (UnsafeMutableRawPointer) -> Bool) -> Bool {
     page.withLock { page in

@@ -108,7 +108,7 @@ extension Decoder {
     for index in 0..<opcodeEnd {
       guard let byte = bytes[index] else { return nil }
       switch byte {
-      // The address is computed already: no segment, no other address size. LOCK has no meaning here.
+      // The address is computed already: no segment, no other address size, no LOCK.
       case 0x64, 0x65, 0x67, 0xf0, 0x26, 0x2e, 0x36, 0x3e:
         if inPrefixes { continue }
       case 0x66, 0xf2, 0xf3: break
