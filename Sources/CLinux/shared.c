@@ -123,17 +123,44 @@ int64_t clinux_seek(int32_t descriptor, int64_t offset, int32_t whence) {
   return enter(SYS_lseek, descriptor, offset, whence, 0, 0, 0);
 }
 
-int32_t clinux_signal_event_of(int32_t pid, int32_t descriptor) {
+int32_t clinux_signal_event(int32_t descriptor) {
   static const uint64_t one = 1;
-  if (pid == clinux_pid()) return (int32_t)clinux_write(descriptor, &one, sizeof one);
+  struct pollfd poll = {.fd = descriptor, .events = POLLOUT};
+  if (enter(SYS_poll, (long)&poll, 1, 0, 0, 0, 0) != 1 || !(poll.revents & POLLOUT)) return -EAGAIN;
+  return (int32_t)clinux_write(descriptor, &one, sizeof one);
+}
+
+int32_t clinux_signal_event_of(int32_t pid, int32_t descriptor, int64_t identity) {
   long process = enter(SYS_pidfd_open, pid, 0, 0, 0, 0, 0);
   if (process < 0) return (int32_t)process;
   long event = enter(SYS_pidfd_getfd, process, descriptor, 0, 0, 0, 0);
   clinux_close((int32_t)process);
   if (event < 0) return (int32_t)event;
-  long r = clinux_eventfd_identity((int32_t)event) >= 0 ? clinux_write((int32_t)event, &one, sizeof one) : -EBADF;
+  long r = -EBADF;
+  if (clinux_eventfd_identity((int32_t)event) == identity) {
+    clinux_signal_event((int32_t)event);
+    r = 0;
+  }
   clinux_close((int32_t)event);
   return (int32_t)r;
+}
+
+int32_t clinux_find_event(int64_t identity) {
+  char records[1024];
+  long n, found = -ENOENT;
+  int32_t directory = clinux_open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  if (directory < 0) return directory;
+  while (found < 0 && (n = enter(SYS_getdents64, directory, (long)records, sizeof records, 0, 0, 0)) > 0) {
+    // struct linux_dirent64: the record's length at 16, the name at 19.
+    for (long at = 0; at < n && found < 0; at += *(uint16_t *)(records + at + 16)) {
+      const char *name = records + at + 19;
+      if (*name < '0' || *name > '9') continue;
+      int32_t descriptor = (int32_t)strtol(name, 0, 10);
+      if (clinux_eventfd_identity(descriptor) == identity) found = descriptor;
+    }
+  }
+  clinux_close(directory);
+  return (int32_t)found;
 }
 
 int64_t clinux_map(uint64_t address, uint64_t length, int32_t protection, int32_t flags, int32_t descriptor,

@@ -1,5 +1,8 @@
 #define _GNU_SOURCE 1
 #include "cpreload.h"
+#include <stdatomic.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 
 uintptr_t cpreload_next_addresses[cpreload_next_count];
 const char *const cpreload_next_names[cpreload_next_count] = {
@@ -51,3 +54,35 @@ void *cpreload_open_beside(const char *file) {
   memcpy(path + directory, file, length);
   return dlopen(path, RTLD_NOW | RTLD_LOCAL);
 }
+
+// Stacks are made when first needed and kept: as many as threads were ever in the engine at once.
+enum { stack_count = 64, stack_bytes = 1 << 20 };
+static struct {
+  atomic_bool taken;
+  uintptr_t top;
+} stacks[stack_count];
+
+int cpreload_take_stack(void) {
+  for (int i = 0; i < stack_count; i++) {
+    if (atomic_exchange_explicit(&stacks[i].taken, 1, memory_order_acquire)) continue;
+    if (stacks[i].top) return i;
+    long made;
+    register long flags __asm__("r10") = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+    register long descriptor __asm__("r8") = -1;
+    register long offset __asm__("r9") = 0;
+    __asm__ volatile("syscall"
+                     : "=a"(made)
+                     : "a"(SYS_mmap), "D"(0L), "S"((long)stack_bytes), "d"((long)(PROT_READ | PROT_WRITE)), "r"(flags),
+                       "r"(descriptor), "r"(offset)
+                     : "rcx", "r11", "memory");
+    if (made > 0) {
+      stacks[i].top = (uintptr_t)made + stack_bytes;
+      return i;
+    }
+    cpreload_return_stack(i);
+    return -1;
+  }
+  return -1;
+}
+uintptr_t cpreload_stack_top(int stack) { return stacks[stack].top; }
+void cpreload_return_stack(int stack) { atomic_store_explicit(&stacks[stack].taken, 0, memory_order_release); }

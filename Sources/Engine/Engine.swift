@@ -140,6 +140,7 @@ private let functions = unsafe ioasid_engine(
     case .notOurs: 0
     case .handled: 1
     case .busError: busErrorSignal
+    case .refused(let address): unsafe tell(info, address)
     }
   })
 
@@ -187,6 +188,16 @@ private func traced(_ functions: ioasid_engine) -> ioasid_engine {
   return traced
 }
 
+/// Makes a fault one at another address; 0, because it stays the program's own affair.
+private func tell(_ info: UnsafeMutableRawPointer, _ address: UserAddress) -> Int32 {
+  unsafe info.storeBytes(of: address.rawValue, toByteOffset: faultAddressOffset, as: UInt64.self)
+  let isMapped = currentMachine().isReadable(address)
+  unsafe info.storeBytes(of: isMapped ? 2 : 1, toByteOffset: faultCodeOffset, as: Int32.self)
+  return 0
+}
+
+/// `siginfo_t.si_code`: SEGV_MAPERR is 1, SEGV_ACCERR 2.
+private let faultCodeOffset = 8
 /// `siginfo_t.si_addr`.
 private let faultAddressOffset = 16
 /// SIGBUS.

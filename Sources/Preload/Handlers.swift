@@ -129,18 +129,26 @@ private func become(_ signal: Int32, _ info: Word) -> Int32 {
   return signal
 }
 
-/// The engine runs on the stack of the interrupted thread: an alternate stack may have room for
-/// little more than the frame on it. Off the alternate stack the kernel would lay the next signal's
-/// frame over ours, so it is disarmed meanwhile; the return from this signal arms it again.
+/// The engine runs on a stack of ours: the interrupted thread's, or its alternate stack, may have
+/// room for little more than the frame on it. Off the alternate stack the kernel would lay the next
+/// signal's frame over ours, so it is disarmed meanwhile; returning from this one arms it again.
 private func askEngine(_ info: Word, _ context: Context) -> Word {
   let here = UInt64(cpreload_stack()), there = context.stackPointer
-  guard context.isOnAlternateStack(here), !context.isOnAlternateStack(there) else {
-    return askEngine(info, context.address)
-  }
-  let ask: @convention(c) (Word, Word) -> Word = { info, context in
+  let isOnAlternate = context.isOnAlternateStack(here)
+  let plain: @convention(c) (Word, Word) -> Word = { askEngine($0, $1) }
+  let disarming: @convention(c) (Word, Word) -> Word = { info, context in
     var none = [0, 2, 0] as InlineArray<3, UInt64>  // stack_t with SS_DISABLE
     _ = withUnsafePointer(to: &none) { kernel(.sigaltstack, word($0), 0) }
     return askEngine(info, context)
+  }
+  let ask = isOnAlternate ? disarming : plain
+  let stack = cpreload_take_stack()
+  if stack >= 0 {
+    defer { cpreload_return_stack(stack) }
+    return cpreload_call_on(cpreload_stack_top(stack), ask, info, context.address)
+  }
+  guard isOnAlternate, !context.isOnAlternateStack(there) else {
+    return askEngine(info, context.address)
   }
   let redZone: UInt64 = 128
   return cpreload_call_on(UInt(there - redZone), ask, info, context.address)

@@ -16,7 +16,9 @@ public protocol DescriptorTable: Sendable {
 /// The eventfds that devices hold on to: duplicates of the program's, numbered out of its way and
 /// hidden from it, because the program may close its own and use the number for something else.
 ///
-/// They are closed on exec, and with them the device's hold: a device signals into the void then.
+/// They are closed on exec and end with their process. The kernel's device goes on to signal the
+/// eventfd itself, so a device whose holder is gone looks for it among the descriptors of whichever
+/// process makes it send an interrupt: a daemon's, or those of the program that was executed.
 final class EventDescriptors: Sendable {
   private struct Held {
     var descriptor: Int32
@@ -45,12 +47,24 @@ final class EventDescriptors: Sendable {
       held[identity] = Held(descriptor: hidden, references: 1)
       return hidden
     }
-    return EventTarget(owner: UInt32(bitPattern: clinux_pid()), descriptor: number)
+    return EventTarget(
+      owner: UInt32(bitPattern: clinux_pid()), descriptor: number, identity: identity)
   }
 
-  /// Adds one, whoever holds it; a holder that is gone or refuses is not told.
+  /// Adds one, whoever holds it.
   func signal(_ event: EventTarget) {
-    _ = clinux_signal_event_of(Int32(bitPattern: event.owner), event.descriptor)
+    if held.withLock({ $0[event.identity]?.descriptor }) == event.descriptor {
+      _ = clinux_signal_event(event.descriptor)
+      return
+    }
+    let isOwn = event.owner == UInt32(bitPattern: clinux_pid())
+    if !isOwn,
+      clinux_signal_event_of(Int32(bitPattern: event.owner), event.descriptor, event.identity) >= 0
+    {
+      return
+    }
+    let found = clinux_find_event(event.identity)
+    if found >= 0 { _ = clinux_signal_event(found) }
   }
 
   /// Gives a reference back. One that another process took is closed when that process ends.

@@ -12,6 +12,8 @@ public enum FaultVerdict: Equatable, Sendable {
   case handled
   /// The access is what the kernel answers with SIGBUS: memory decoding is off.
   case busError
+  /// The access touched other memory as well, and that refused.
+  case refused(UserAddress)
 }
 
 extension Machine {
@@ -24,8 +26,13 @@ extension Machine {
     if unsafe clinux_fix_up(context) != 0 { return .handled }
     guard let entry = trapped.containing(address.rawValue) else { return .notOurs }
     let frame = unsafe SignalContext(context)
-    let needed: Int32 = unsafe frame.isWrite ? 2 : 1
-    guard entry.protection & needed != 0 else { return .notOurs }
+    // The processor has no page that can be written and not read.
+    let needed: Int32 = unsafe frame.isWrite ? 2 : 3
+    guard entry.protection & needed != 0, unsafe !frame.isFetch else {
+      // What stands there is open to another kind of access: a violation, not an absence.
+      if entry.protection != 0 { unsafe frame.markPresent() }
+      return .notOurs
+    }
     return unsafe perform(frame, entry)
   }
 
@@ -48,21 +55,33 @@ extension Machine {
         var bus = unsafe DeviceBus(
           unit: unit, entry: entry, state: state, environment: environment)
         var memory = ThreadMemory()
-        let outcome = unsafe TrappedAccess.perform(
+        var outcome = unsafe TrappedAccess.perform(
           bytes, registers: &registers, vectors: vectors, range: range, bus: &bus, memory: &memory)
+        if case .unknownInstruction = outcome {
+          var processor = unsafe FrameProcessor(scratch: scratch, vectorArea: frame.vectorArea)
+          outcome = unsafe performSubstituted(
+            bytes, registers: &registers, range: range, bus: &bus, memory: &memory,
+            processor: &processor)
+        }
         if unsafe bus.isRefused { return .busError }
         switch outcome {
         case .performed: return .handled
         case .unknownInstruction:
           tellUnknown(bytes, of: unit)
           return .notOurs
-        case .memoryFault, .divideError: return .notOurs
+        case .memoryFault(let fault): return .refused(fault.address)
+        case .divideError: return .notOurs
         }
       }
     }
     // A repeated string instruction keeps the iterations before a fault.
     if verdict != .busError { unsafe frame.store(registers) }
     return verdict ?? .notOurs
+  }
+
+  /// Whether a byte is there to be read.
+  public func isReadable(_ address: UserAddress) -> Bool {
+    ThreadMemory().load(address, byteCount: 1) != nil
   }
 
   private func tellUnknown(_ instruction: InstructionBytes, of unit: DeviceUnit) {

@@ -20,6 +20,8 @@ public final class Machine: @unchecked Sendable {
   /// The mappings of registers in this process.
   let trapped: TrappedMappings
   let events: EventDescriptors
+  /// Where instructions are performed that only the processor knows.
+  let scratch = Scratch()
   let units: [DeviceUnit]
   /// Writes the conversation down; nil without `--trace`.
   let tracer: Tracer?

@@ -101,7 +101,7 @@ final class TrappedMappings: Sendable {
   /// The bytes of registers from an address on that allow an access; nil when there are none.
   func bytes(at address: UserAddress, access: DMAAccess) -> UInt64? {
     guard let entry = containing(address.rawValue) else { return nil }
-    let needed: Int32 = access.contains(.write) ? 2 : 1
+    let needed: Int32 = access.contains(.write) ? 2 : 3
     return entry.protection & needed != 0 ? entry.last - address.rawValue + 1 : nil
   }
 

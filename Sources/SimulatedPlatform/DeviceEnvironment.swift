@@ -6,11 +6,26 @@ public struct EventTarget: Hashable, Sendable, BitwiseCopyable {
   public var owner: UInt32
   /// The descriptor in the holder; −1 for none.
   public var descriptor: Int32
+  /// The kernel's number for the eventfd, by which it is found when its holder is gone and others
+  /// still have it; 0 when it is not known. Two targets are the same whatever it is.
+  public var identity: Int64
 
   /// States a target.
-  public init(owner: UInt32, descriptor: Int32) {
+  public init(owner: UInt32, descriptor: Int32, identity: Int64 = 0) {
     self.owner = owner
     self.descriptor = descriptor
+    self.identity = identity
+  }
+
+  /// The same holder and number.
+  public static func == (one: Self, other: Self) -> Bool {
+    one.owner == other.owner && one.descriptor == other.descriptor
+  }
+
+  /// Agrees with `==`.
+  public func hash(into hasher: inout Hasher) {
+    hasher.combine(owner)
+    hasher.combine(descriptor)
   }
 
   /// No eventfd.

@@ -1,7 +1,9 @@
 extension Decoder {
   /// A plain vector move in its legacy, VEX or EVEX form.
   mutating func decodeVector() -> Instruction? {
-    guard var move = classifyVector(), let modRM = bytes[position], modRM < 0xc0 else {
+    guard !encoding.isBroadcast, var move = classifyVector(), let modRM = bytes[position],
+      modRM < 0xc0
+    else {
       return nil
     }
     position &+= 1

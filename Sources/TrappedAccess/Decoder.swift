@@ -22,6 +22,7 @@ struct Decoder {
     case .oneByte: return decoder.decodeOneByte()
     case .twoByte: return decoder.decodeTwoByte() ?? decoder.decodeVector()
     case .threeByte: return decoder.decodeThreeByte() ?? decoder.decodeVector()
+    case .threeByteImmediate: return nil
     }
   }
 

@@ -1,8 +1,8 @@
 /// An instruction up to and including its opcode: prefixes in whatever form they came.
 struct Encoding {
   enum Form { case legacy, vex, evex }
-  /// The opcode maps: one-byte, 0F, 0F 38.
-  enum Map: UInt8 { case oneByte, twoByte, threeByte }
+  /// The opcode maps: one-byte, 0F, 0F 38, 0F 3A.
+  enum Map: UInt8 { case oneByte, twoByte, threeByte, threeByteImmediate }
 
   var form = Form.legacy
   var map = Map.oneByte
@@ -27,6 +27,8 @@ struct Encoding {
   var vectorBytes = 16
   var maskRegister = 0
   var isZeroing = false
+  /// EVEX: the memory operand is one element, used for all.
+  var isBroadcast = false
 
   /// The mandatory prefix of a vector instruction: 0 none, 1 66, 2 F3, 3 F2.
   var mandatoryPrefix: UInt8 {
@@ -93,9 +95,9 @@ extension Encoding {
     map = .twoByte
     opcode = second
     guard second == 0x38 || second == 0x3a else { return true }
-    guard second == 0x38, let third = bytes[position] else { return false }
+    guard let third = bytes[position] else { return false }
     position &+= 1
-    map = .threeByte
+    map = second == 0x38 ? .threeByte : .threeByteImmediate
     opcode = third
     return true
   }
@@ -128,7 +130,6 @@ extension Encoding {
       let third = bytes[position &+ 2], let code = bytes[position &+ 3],
       let map = Map(rawValue: first & 0x0f), map != .oneByte,
       second & 4 != 0,
-      third & 0x10 == 0,  // broadcast and rounding: not a plain move
       third & 0x60 != 0x60,
       readVectorByte(second & ~4)
     else { return false }
@@ -143,6 +144,7 @@ extension Encoding {
     vectorBytes = 16 << Int(third >> 5 & 3)
     maskRegister = Int(third & 7)
     isZeroing = third & 0x80 != 0
+    isBroadcast = third & 0x10 != 0
     return true
   }
 

@@ -22,7 +22,7 @@ public struct RegisterFile: Sendable {
 
   /// A whole register; only the low four bits of `number` count.
   @inline(__always)
-  subscript(number: Int) -> UInt64 {
+  public subscript(number: Int) -> UInt64 {
     get { general[number & 15] }
     set { general[number & 15] = newValue }
   }

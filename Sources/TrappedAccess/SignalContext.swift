@@ -30,6 +30,14 @@ private enum Place {
   /// Whether the access that faulted was a write: bit 1 of the page fault's error code.
   public var isWrite: Bool { unsafe word(at: Place.errorCode) & 2 != 0 }
 
+  /// Whether an instruction was fetched: bit 4 of the page fault's error code.
+  public var isFetch: Bool { unsafe word(at: Place.errorCode) & 16 != 0 }
+
+  /// Says that the access violated a protection: bit 0 of the page fault's error code.
+  public func markPresent() {
+    unsafe setWord(at: Place.errorCode, word(at: Place.errorCode) | 1)
+  }
+
   /// The `_fpstate`, or nil when the frame has none.
   public var vectorArea: UnsafeMutableRawPointer? {
     unsafe UnsafeMutableRawPointer(bitPattern: UInt(word(at: Place.vectorArea)))

@@ -24,7 +24,8 @@ func performVector(
   return registers.finish(instruction)
 }
 
-/// Moves the bytes: in one run without a mask, by selected elements with one.
+/// Moves the bytes: in one run without a mask, in runs of neighbouring selected elements with one,
+/// as a processor makes one transaction of them and libc's functions for small sizes rely on.
 private func transfer(
   _ move: VectorMove, _ selected: UInt64, _ address: UInt64, _ words: inout Words,
   range: TrappedRange, bus: inout some RegisterBus, memory: inout some OrdinaryMemory
@@ -38,25 +39,33 @@ private func transfer(
   for pass in 0..<2 {
     let isTrapped = pass == 1
     var offset = 0
-    var bits = selected
     while offset < move.byteCount {
+      let run = runBytes(move, selected, from: offset)
       let place = address &+ UInt64(truncatingIfNeeded: offset)
-      if bits & 1 != 0, range.overlaps(place, byteCount: move.elementBytes) == isTrapped {
+      if run > 0, range.overlaps(place, byteCount: run) == isTrapped {
         let fault =
           move.isLoad
           ? range.read(
-            place, byteCount: move.elementBytes, into: &words, bus: &bus, memory: &memory,
-            at: offset)
+            place, byteCount: run, into: &words, bus: &bus, memory: &memory, at: offset)
           : range.write(
-            place, byteCount: move.elementBytes, from: words, bus: &bus, memory: &memory,
-            at: offset)
+            place, byteCount: run, from: words, bus: &bus, memory: &memory, at: offset)
         if let fault { return fault }
       }
-      bits >>= 1
-      offset &+= max(move.elementBytes, 1)
+      offset &+= max(run, move.elementBytes, 1)
     }
   }
   return nil
+}
+
+/// The bytes of neighbouring elements that the mask selects, from one at `offset` on.
+private func runBytes(_ move: VectorMove, _ selected: UInt64, from offset: Int) -> Int {
+  var end = offset
+  while end < move.byteCount,
+    selected >> UInt64(truncatingIfNeeded: end / max(move.elementBytes, 1)) & 1 != 0
+  {
+    end &+= max(move.elementBytes, 1)
+  }
+  return end &- offset
 }
 
 /// Writes what was loaded into the register, and what the encoding says about its other bytes.

@@ -31,6 +31,12 @@ void clinux_segment_bases(uint64_t *_Nonnull fs, uint64_t *_Nonnull gs);
 /// has none.
 uint32_t clinux_xsave_offset(uint32_t component);
 
+/// Runs `code`, one instruction that touches neither rsp nor memory that may fault, and RET, with the registers
+/// of a stopped thread: rax, rcx, rdx, rbx, (rsp), rbp, rsi, rdi, r8…r15, rflags, and the vector and x87
+/// registers of its signal frame's `_fpstate`. Their values afterwards are stored back. 0, and nothing was
+/// run, when the frame has no XSAVE area or the thread has floating-point exceptions unmasked; else 1.
+int32_t clinux_run(uint64_t registers[_Nonnull 17], void *_Nullable area, const void *_Nonnull code);
+
 /// Copies the bytes at an instruction pointer, up to 15, as many as are there; `bytes` beyond them become 0.
 /// Never faults. How many there are.
 size_t clinux_copy_instruction(uint64_t address, uint8_t bytes[_Nonnull 16]);

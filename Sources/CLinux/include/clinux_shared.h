@@ -39,8 +39,12 @@ void clinux_drain_event(int32_t descriptor);
 int64_t clinux_write(int32_t descriptor, const void *_Nonnull bytes, size_t count);
 /// lseek(2).
 int64_t clinux_seek(int32_t descriptor, int64_t offset, int32_t whence);
-/// Adds 1 to the eventfd that process `pid` knows as `descriptor`.
-int32_t clinux_signal_event_of(int32_t pid, int32_t descriptor);
+/// Adds 1 to an eventfd. Never waits: a full one stays full.
+int32_t clinux_signal_event(int32_t descriptor);
+/// Adds 1 to the eventfd that process `pid` knows as `descriptor`; −EBADF when it has another identity.
+int32_t clinux_signal_event_of(int32_t pid, int32_t descriptor, int64_t identity);
+/// A descriptor of this process for the eventfd with an identity; −ENOENT when there is none.
+int32_t clinux_find_event(int64_t identity);
 
 /// mmap(2), munmap(2), mprotect(2), mremap(2), madvise(2) as numbers.
 int64_t clinux_map(uint64_t address, uint64_t length, int32_t protection, int32_t flags, int32_t descriptor,

@@ -157,6 +157,12 @@ static inline struct cpreload_disposition *_Nonnull cpreload_disposition_of(int3
 /// Calls `function` with two arguments on the stack that ends at `top`, then comes back to this one.
 CPRELOAD_HIDDEN intptr_t cpreload_call_on(uintptr_t top, intptr_t (*_Nonnull function)(intptr_t, intptr_t), intptr_t a,
                                           intptr_t b);
+/// Takes one of the stacks that the engine runs on: its number, or -1 when there is none.
+int cpreload_take_stack(void);
+/// The end of a stack, page-aligned.
+uintptr_t cpreload_stack_top(int stack);
+/// Gives a stack back.
+void cpreload_return_stack(int stack);
 static inline uintptr_t cpreload_stack(void) { return (uintptr_t)__builtin_frame_address(0); }
 
 /// The number that stat(2) gives a character device.
