@@ -39,7 +39,9 @@ extension ContainerState {
     let base = usableRanges.isEmpty ? [iommu.aperture] : usableRanges
     let ranges = base.compactMap { $0.intersection(iommu.aperture) }.excluding(reserved)
     guard !ranges.isEmpty else { throw .noUsableAddressLeft }
-    guard facts.interruptsAreSafe else { throw .interruptsNotIsolated }
+    guard facts.interruptsAreSafe || parameters.allowsUnsafeInterrupts else {
+      throw .interruptsNotIsolated
+    }
     // Domains are kept newest first in the kernel, and asked in that order.
     let table = domains.lastIndex { $0.facts.accepts(iommu) }
     return Attachment(

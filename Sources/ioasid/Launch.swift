@@ -69,10 +69,12 @@ struct Launch {
           inode: UInt64(status.st_ino), role: role, index: UInt32(index), major: major,
           minor: minor))
     }
-    for directory in [RunPaths.run, RunPaths.groups, RunPaths.devices] {
+    for directory in [RunPaths.run, RunPaths.groups, RunPaths.devices, RunPaths.states] {
       try namespace.makeDirectories(namespace.staged(directory))
     }
-    try System.makeDirectory(namespace.staged(RunPaths.containers), mode: 0o1777)
+    for directory in [RunPaths.containers, RunPaths.journals] {
+      try System.makeDirectory(namespace.staged(directory), mode: 0o1777)
+    }
     let container = PlatformView.containerNumber
     note("\(RunPaths.nodes)/vfio", .containerNode, 0, container.major, container.minor)
     for (index, group) in view.groups.enumerated() {
@@ -86,6 +88,8 @@ struct Launch {
       let file = "\(RunPaths.devices)/\(function.address.name)"
       try System.writeFile(namespace.staged(file), [], mode: 0o666)
       note(file, .deviceFile, index, 0, 0)
+      let state = "\(RunPaths.states)/\(function.address.name)"
+      try System.writeFile(namespace.staged(state), [], mode: 0o666)
     }
     if let trace {
       let file = namespace.staged(RunPaths.trace)
