@@ -5,6 +5,28 @@ import MachineFile
 import PlatformView
 import SimulatedPlatform
 
+/// RLIMIT_FSIZE, as far up as it goes until it is restored; what still exceeds it is an error, not a
+/// signal.
+private struct FileSizeLimit {
+  private let given: rlimit
+  private let action: sighandler_t?
+
+  init() {
+    var limit = rlimit()
+    _ = unsafe getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+    given = limit
+    limit.rlim_cur = limit.rlim_max
+    _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+    action = signal(SIGXFSZ, SIG_IGN)
+  }
+
+  func restore() {
+    var limit = given
+    _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+    _ = signal(SIGXFSZ, action)
+  }
+}
+
 /// Builds a run: the namespace, the view in it and the files that its processes share.
 struct Launch {
   let platform: Platform
@@ -18,6 +40,9 @@ struct Launch {
       of: platform, isUnprivileged: namespace.isUnprivileged, processors: processors)
     let mask = umask(0)
     defer { umask(mask) }
+    // The view is ours to write, whatever the program's files are limited to.
+    let limit = FileSizeLimit()
+    defer { limit.restore() }
     do throws(System.Failure) {
       try namespace.makeDirectories(MountNamespace.scaffold + "/view")
       for entry in view.entries { try make(entry, in: namespace) }
