@@ -165,12 +165,10 @@ extension ContainerSession where Backend: ReplicatedBackend {
     var next = container
     next.driver = driver
     next.mappingLimit = mappingLimit
-    // What a parameter allowed then is not asked again.
-    next.parameters.allowsUnsafeInterrupts = true
     guard driver.isType1, space == nil, let space = try? backend.allocateSpace() else { return }
     self.space = space
     for facts in container.groups.reversed() {
-      if let attachment = try? next.plan(attaching: facts) { adopt(attachment, in: space) }
+      if let attachment = try? next.placement(of: facts) { adopt(attachment, in: space) }
       next.attach(facts)
     }
   }
@@ -178,10 +176,8 @@ extension ContainerSession where Backend: ReplicatedBackend {
   private mutating func adoptJoined(_ facts: GroupFacts) {
     guard container.group(facts.number) == nil else { return }
     if facts.kind == .physical { try? backend.claim(facts) }
-    var asked = container
-    asked.parameters.allowsUnsafeInterrupts = true
     guard container.driver.isType1, let space,
-      let attachment = try? asked.plan(attaching: facts)
+      let attachment = try? container.placement(of: facts)
     else { return }
     adopt(attachment, in: space)
     guard container.domains.isEmpty, attachment.place == .newTable else { return }
