@@ -39,7 +39,8 @@ public struct ContainerMemory: DMAMemory {
     while true {
       let asked = allowed < left >> 12 ? (allowed + 1) << 12 : left
       var there = CallerMemory.touch(address, byteCount: asked, access: access)
-      // A touch reads what the processor lets be read; the kernel asks the mapping: check_vma_flags().
+      // A touch reads what the processor lets be read; the kernel asks the mapping:
+      // check_vma_flags().
       if !access.contains(.write), program.hidesReading {
         there = min(there, clinux_readable(address.rawValue, there))
       }

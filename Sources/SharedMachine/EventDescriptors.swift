@@ -3,8 +3,8 @@ internal import DMATypes
 internal import SimulatedPlatform
 internal import Synchronization
 
-/// What the engine needs of what the preload keeps: the process's descriptor table, and a word about
-/// its memory.
+/// What the engine needs of what the preload keeps: the process's descriptor table, and a word
+/// about its memory.
 public protocol DescriptorTable: Sendable {
   /// The open file of ours behind a descriptor; nil when it is not ours.
   func file(_ descriptor: Int32) -> OpenFile?

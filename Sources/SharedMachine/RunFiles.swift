@@ -9,8 +9,8 @@ struct RunFiles: Sendable {
   func machine() -> String { "\(directory)/machine" }
   func trace() -> String { "\(directory)/trace" }
   func container(_ number: UInt64) -> String { "\(directory)/containers/\(number)" }
-  /// What happened in a container; the program's descriptor is of `container(_:)`, so that no call of
-  /// it, whatever it does to its file, reaches this.
+  /// What happened in a container; the program's descriptor is of `container(_:)`, so that no
+  /// call of it, whatever it does to its file, reaches this.
   func journal(_ number: UInt64) -> String { "\(directory)/journals/\(number)" }
   func group(_ number: GroupNumber) -> String { "\(directory)/groups/\(number.rawValue)" }
   func device(_ name: String) -> String { "\(directory)/devices/\(name)" }

@@ -24,7 +24,8 @@ public enum ContainerDriver: UInt8, Hashable, Sendable, BitwiseCopyable {
 public struct ModuleParameters: Hashable, Sendable {
   /// `vfio_iommu_type1.dma_entry_limit`: how many mappings a container may hold.
   public var mappingLimit: UInt32
-  /// `vfio_iommu_type1.allow_unsafe_interrupts`: groups whose interrupts are not isolated may attach.
+  /// `vfio_iommu_type1.allow_unsafe_interrupts`: groups whose interrupts are not
+  /// isolated may attach.
   public var allowsUnsafeInterrupts: Bool
   /// `vfio.enable_unsafe_noiommu_mode`.
   public var allowsNoIOMMU: Bool

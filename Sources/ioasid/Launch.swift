@@ -5,8 +5,8 @@ import MachineFile
 import PlatformView
 import SimulatedPlatform
 
-/// RLIMIT_FSIZE, as far up as it goes until it is restored; what still exceeds it is an error, not a
-/// signal.
+/// RLIMIT_FSIZE, as far up as it goes until it is restored; what still exceeds it is an error, not
+/// a signal.
 private struct FileSizeLimit {
   private let given: rlimit
   private let action: sighandler_t?
