@@ -54,8 +54,8 @@ private func dressExtended(_ descriptor: Int32, _ result: Word, _ buffer: Word) 
   guard int(result) == 0, let status = UnsafeMutableRawPointer(bitPattern: buffer),
     let file = identity(descriptor)
   else { return result }
-  // struct statx: stx_nlink,
-  // stx_uid, stx_gid, stx_mode, stx_ino, stx_size, stx_blocks, stx_rdev_major, stx_rdev_minor.
+  // struct statx: stx_nlink, stx_uid, stx_gid, stx_mode, stx_ino, stx_size, stx_blocks,
+  // stx_rdev_major, stx_rdev_minor.
   status.storeBytes(of: 1, toByteOffset: 16, as: UInt32.self)
   if let node = node(file) {
     status.storeBytes(of: node.st_uid, toByteOffset: 20, as: UInt32.self)

@@ -3,8 +3,8 @@ internal import Shim
 internal import SimulatedPlatform
 
 /// The parameters of vfio_iommu_type1, read when they are asked for: what a program of the run
-/// wrote into their files counts from the next SET_IOMMU on, as it does in the kernel. Text that the
-/// kernel would have refused leaves the platform's value.
+/// wrote into their files counts from the next SET_IOMMU on, as it does in the kernel. Text that
+/// the kernel would have refused leaves the platform's value.
 struct WrittenParameters: Sendable {
   /// The platform's values.
   let given: Platform.Parameters
