@@ -13,6 +13,7 @@ struct ioasid_open_file {
   uint32_t kind;
   uint32_t major, minor;  // of the character device that fstat shall show; 0, 0 for a device's anonymous inode
   int32_t descriptor;     // a real kernel descriptor, numbered as the kernel would number it
+  uint32_t group;         // a group's number, which names its node
 };
 
 /// What the engine asks of the preload.
@@ -26,6 +27,9 @@ struct ioasid_host {
   int32_t (*_Nonnull hide)(int32_t descriptor);
   /// Ends that, just before the engine closes it.
   void (*_Nonnull reveal)(int32_t descriptor);
+  /// Whether the program ever asked for memory that may be written or executed and not read. The processor reads
+  /// it all the same; the kernel does not.
+  int32_t (*_Nonnull hides_reading)(void);
 };
 
 /// What the preload asks of the engine.
@@ -59,6 +63,10 @@ struct ioasid_engine {
   /// SIGSEGV, SIGBUS: 1 when the fault was the engine's own or a trapped register's and the thread shall go on, 0
   /// when it is none of the engine's, SIGBUS when it is what the kernel would report so.
   int32_t (*_Nonnull fault)(int32_t signal, void *_Nonnull info, void *_Nonnull context);
+  /// Moves bytes between memory of the caller's and trapped registers, as the kernel's copies do: one by one.
+  /// Answers how many went; what allows no access ends it. Without memory: how many would be allowed to go.
+  uint64_t (*_Nonnull load)(uint64_t registers, void *_Nullable to, uint64_t count);
+  uint64_t (*_Nonnull store)(uint64_t registers, const void *_Nullable from, uint64_t count);
 };
 
 /// The engine's only exported symbol, found with dlsym. Null when the process is in no run.

@@ -33,16 +33,20 @@ int32_t clinux_lock_take(void *lock) {
 
 void clinux_lock_drop(void *lock) { pthread_mutex_unlock(lock); }
 
+// The last byte a file can have: a lock there meets none of the program's, whose ranges the preload ends before it.
+static const int64_t held_byte = INT64_MAX;
+
 int32_t clinux_hold(int32_t descriptor) {
   // A lock for reading wants a description that can read, one for writing a description that can write.
   long flags = enter(SYS_fcntl, descriptor, F_GETFL, 0, 0, 0, 0);
   if (flags < 0) return (int32_t)flags;
-  struct flock lock = {.l_type = (flags & O_ACCMODE) == O_WRONLY ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_len = 1};
+  struct flock lock = {
+      .l_type = (flags & O_ACCMODE) == O_WRONLY ? F_WRLCK : F_RDLCK, .l_whence = SEEK_SET, .l_start = held_byte, .l_len = 1};
   return (int32_t)enter(SYS_fcntl, descriptor, F_OFD_SETLK, (long)&lock, 0, 0, 0);
 }
 
 int32_t clinux_is_held(int32_t descriptor) {
-  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_len = 1};
+  struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = held_byte, .l_len = 1};
   long r = enter(SYS_fcntl, descriptor, F_OFD_GETLK, (long)&lock, 0, 0, 0);
   return r < 0 ? (int32_t)r : lock.l_type != F_UNLCK;
 }
@@ -64,7 +68,17 @@ int32_t clinux_identity(int32_t descriptor, uint64_t *device, uint64_t *inode, u
 }
 
 int32_t clinux_resize(int32_t descriptor, uint64_t size) {
-  return (int32_t)enter(SYS_ftruncate, descriptor, (long)size, 0, 0, 0, 0);
+  struct rlimit64 { uint64_t now, most; } limit, raised;
+  // Beyond the limit ftruncate sends SIGXFSZ, which is no business of the program's.
+  if (enter(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) || limit.now >= size)
+    return (int32_t)enter(SYS_ftruncate, descriptor, (long)size, 0, 0, 0, 0);
+  raised = limit;
+  raised.now = size;
+  if (raised.most < size) raised.most = size;
+  if (enter(SYS_prlimit64, 0, RLIMIT_FSIZE, (long)&raised, 0, 0, 0)) return -ENOMEM;
+  long r = enter(SYS_ftruncate, descriptor, (long)size, 0, 0, 0, 0);
+  enter(SYS_prlimit64, 0, RLIMIT_FSIZE, (long)&limit, 0, 0, 0);
+  return (int32_t)r;
 }
 int32_t clinux_unlink(const char *path) { return (int32_t)enter(SYS_unlink, (long)path, 0, 0, 0, 0, 0); }
 int32_t clinux_status_flags(int32_t descriptor) {
@@ -74,15 +88,34 @@ int32_t clinux_duplicate(int32_t descriptor, int32_t lowest) {
   return (int32_t)enter(SYS_fcntl, descriptor, F_DUPFD_CLOEXEC, lowest, 0, 0, 0);
 }
 
+// Ends `path`, which has room for a number after its first `at` characters, with the number and a zero.
+static void append(char *path, int at, int32_t number) {
+  char digits[12];
+  int n = 0;
+  for (; n == 0 || number; number /= 10) digits[n++] = (char)('0' + number % 10);
+  while (n) path[at++] = digits[--n];
+  path[at] = 0;
+}
+
+int64_t clinux_link_number(int32_t descriptor, const char *directory) {
+  char path[32] = "/proc/self/fd/", text[256];
+  append(path, 14, descriptor);
+  long r = enter(SYS_readlinkat, AT_FDCWD, (long)path, (long)text, sizeof text - 1, 0, 0);
+  if (r < 0) return r;
+  text[r] = 0;
+  size_t length = strlen(directory);
+  if (strncmp(text, directory, length) || text[length] != '/') return -ENOTTY;
+  char *end;
+  int64_t number = strtoll(text + length + 1, &end, 10);
+  return end == text + length + 1 || *end ? -ENOTTY : number;
+}
+
 int64_t clinux_eventfd_identity(int32_t descriptor) {
   char path[32] = "/proc/self/fdinfo/", text[256];
-  char digits[12];
-  int n = 0, at = 18;
   if (descriptor < 0) return -EBADF;
   long r = enter(SYS_fcntl, descriptor, F_GETFD, 0, 0, 0, 0);
   if (r < 0) return r;
-  for (int32_t d = descriptor; n == 0 || d; d /= 10) digits[n++] = (char)('0' + d % 10);
-  while (n) path[at++] = digits[--n];
+  append(path, 18, descriptor);
   int32_t file = clinux_open(path, O_RDONLY | O_CLOEXEC, 0);
   if (file < 0) return file;
   r = enter(SYS_read, file, (long)text, sizeof text - 1, 0, 0, 0);
@@ -118,6 +151,9 @@ uint64_t clinux_locked_bytes(void) {
 
 int64_t clinux_write(int32_t descriptor, const void *bytes, size_t count) {
   return enter(SYS_write, descriptor, (long)bytes, (long)count, 0, 0, 0);
+}
+int64_t clinux_read(int32_t descriptor, void *bytes, size_t count) {
+  return enter(SYS_read, descriptor, (long)bytes, (long)count, 0, 0, 0);
 }
 int64_t clinux_seek(int32_t descriptor, int64_t offset, int32_t whence) {
   return enter(SYS_lseek, descriptor, offset, whence, 0, 0, 0);
@@ -178,6 +214,30 @@ int64_t clinux_remap(uint64_t address, uint64_t length, uint64_t new_length, int
 }
 int64_t clinux_punch(uint64_t address, uint64_t length) {
   return enter(SYS_madvise, (long)address, (long)length, MADV_REMOVE, 0, 0, 0);
+}
+
+uint64_t clinux_readable(uint64_t address, uint64_t length) {
+  enum { in_start, in_end, at_permission, in_rest } state = in_start;
+  uint64_t start = 0, end = 0, readable = length;
+  char text[1024];
+  int32_t file = clinux_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+  if (file < 0) return length;
+  for (int64_t n; readable == length && (n = clinux_read(file, text, sizeof text)) > 0;)
+    for (char *at = text; at < text + n && readable == length; at++) {
+      uint64_t *number = state == in_start ? &start : &end;
+      if (state == at_permission) {
+        if (*at != 'r' && end > address && start < address + length) readable = start > address ? start - address : 0;
+        state = in_rest;
+      } else if (*at == '\n') {
+        start = end = 0;
+        state = in_start;
+      } else if (state != in_rest) {
+        if (*at == '-' || *at == ' ') state++;
+        else *number = *number << 4 | (uint64_t)(*at <= '9' ? *at - '0' : *at - 'a' + 10);
+      }
+    }
+  clinux_close(file);
+  return readable;
 }
 
 uint64_t *clinux_wiped_page(void) {

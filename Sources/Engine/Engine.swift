@@ -17,6 +17,7 @@ internal import SharedMachine
 
   func hide(_ descriptor: Int32) -> Int32 { unsafe host.pointee.hide(descriptor) }
   func reveal(_ descriptor: Int32) { unsafe host.pointee.reveal(descriptor) }
+  var hidesReading: Bool { unsafe host.pointee.hides_reading() != 0 }
 }
 
 /// The numbers that stand for open files at the seam: each is one retained reference.
@@ -69,7 +70,7 @@ extension ioasid_open_file {
   init(_ opened: OpenedFile) {
     self.init(
       file: Token.make(opened.file), kind: opened.kind.rawValue, major: opened.major,
-      minor: opened.minor, descriptor: opened.descriptor)
+      minor: opened.minor, descriptor: opened.descriptor, group: opened.group)
   }
 }
 
@@ -142,6 +143,20 @@ private let functions = unsafe ioasid_engine(
     case .busError: busErrorSignal
     case .refused(let address): unsafe tell(info, address)
     }
+  },
+  load: { registers, to, count in
+    guard let to = unsafe to else {
+      return currentMachine().allowed(UserAddress(registers), count, .read)
+    }
+    let bytes = unsafe UnsafeMutableRawBufferPointer(start: to, count: Int(clamping: count))
+    return unsafe currentMachine().load(bytes, from: UserAddress(registers))
+  },
+  store: { registers, from, count in
+    guard let from = unsafe from else {
+      return currentMachine().allowed(UserAddress(registers), count, .write)
+    }
+    let bytes = unsafe UnsafeRawBufferPointer(start: from, count: Int(clamping: count))
+    return unsafe currentMachine().store(bytes, to: UserAddress(registers))
   })
 
 /// The same functions with a line of the trace for each call.

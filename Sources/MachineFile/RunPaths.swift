@@ -10,10 +10,15 @@ public enum RunPaths {
   public static let machine = "/sys/module/ioasid/machine"
   /// A directory that every user may make files in: one file for each open container.
   public static let containers = "/sys/module/ioasid/containers"
+  /// The same: one file for each container, with what happened in it. No descriptor of a program
+  /// leads there.
+  public static let journals = "/sys/module/ioasid/journals"
   /// One regular file for each group, named by its number.
   public static let groups = "/sys/module/ioasid/groups"
   /// One regular file for each device, named as sysfs names the device.
   public static let devices = "/sys/module/ioasid/devices"
+  /// One regular file for each device, with its registers. No descriptor of a program leads there.
+  public static let states = "/sys/module/ioasid/states"
   /// The file that `--trace` named, whatever the directory or root of the process. Absent without
   /// it.
   public static let trace = "/sys/module/ioasid/trace"

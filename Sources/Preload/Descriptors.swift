@@ -89,7 +89,10 @@ public func interposedDup3(_ original: Word, _ copy: Word, _ flags: Word) -> Wor
 @inline(__always)
 func controlled(_ descriptor: Word, _ command: Word, _ argument: Word, _ call: Call3) -> Word {
   let mine = entry(int(descriptor))
-  if _slowPath(mine == .hidden) { return fail(Errno.EBADF) }
+  if _slowPath(mine != .none) {
+    if mine == .hidden { return fail(Errno.EBADF) }
+    if let result = controlOurs(descriptor, int(command), argument, call) { return result }
+  }
   let result = call(descriptor, command, argument)
   let isDuplicate = int(command) == 0 || int(command) == 1030  // F_DUPFD, F_DUPFD_CLOEXEC
   return isDuplicate ? duplicated(descriptor, result) : result

@@ -8,6 +8,7 @@ enum Errno {
   static var EBADF: Int32 { 9 }
   static var EACCES: Int32 { 13 }
   static var EFAULT: Int32 { 14 }
+  static var ENOMEM: Int32 { 12 }
   static var EBUSY: Int32 { 16 }
   static var ENODEV: Int32 { 19 }
   static var EINVAL: Int32 { 22 }
@@ -111,6 +112,7 @@ private func startEngine() -> Engine? {
   let host = cpreload_host().assumingMemoryBound(to: ioasid_host.self)
   host.pointee = ioasid_host(
     pin: { descriptor, file in hostPin(descriptor, file) }, unpin: { hostUnpin($0) },
-    hide: { hostHide($0) }, reveal: { hostReveal($0) })
+    hide: { hostHide($0) }, reveal: { hostReveal($0) },
+    hides_reading: { Int32(cpreload_hides_reading()) })
   return unsafeBitCast(start, to: Start.self)(host)
 }

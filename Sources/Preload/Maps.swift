@@ -15,6 +15,7 @@ private func mapped(
     let result = map(address, length, protection, flags, int(descriptor), offset)
     if let result { return answer(result) }
   }
+  notice(protection)
   let call = next(name, Call6.self)
   let result = call(address, length, protection, flags, descriptor, offset)
   if _slowPath(flags & MapFlag.fixed != 0), result != -1, let engine = trapping(address, length) {
@@ -24,7 +25,7 @@ private func mapped(
 }
 
 @inline(__always)
-private func bytes(_ word: Word) -> UInt64 { UInt64(UInt(bitPattern: word)) }
+func bytes(_ word: Word) -> UInt64 { UInt64(UInt(bitPattern: word)) }
 
 /// mmap(2) of a descriptor that may be ours; nil sends the call on.
 @inline(never)
@@ -37,6 +38,7 @@ private func map(
   defer { release(index) }
   let file = slot(index).pointee.file
   if offset & 4095 != 0 || length == 0 { return Word(-Errno.EINVAL) }
+  if accessMode(Word(descriptor)) == 1 { return Word(-Errno.EACCES) }
   // Containers and groups cannot be mapped: vfio_fops, vfio_group_fops.
   guard file.kind == ioasid_device.rawValue else { return Word(-Errno.ENODEV) }
   return inside {
@@ -49,11 +51,19 @@ private func map(
 
 /// The engine, if a page of the range traps.
 @inline(__always)
-private func trapping(_ address: Word, _ length: Word) -> Engine? {
+func trapping(_ address: Word, _ length: Word) -> Engine? {
   guard let engine = loadedEngine(), cpreload_depth() == 0,
     engine.pointee.traps(bytes(address), bytes(length)) != 0
   else { return nil }
   return engine
+}
+
+/// PROT_WRITE or PROT_EXEC without PROT_READ.
+@inline(__always)
+private func notice(_ protection: Word) {
+  if _slowPath(protection & 7 != 0 && protection & 1 == 0), cpreload_in_run() != 0 {
+    cpreload_set_hides_reading()
+  }
 }
 
 /// Stands in front of libc's `mmap`.
@@ -88,6 +98,7 @@ public func interposedMprotect(_ address: Word, _ length: Word, _ protection: Wo
     return answer(
       inside { Word(engine.pointee.protect(bytes(address), bytes(length), int(protection))) })
   }
+  notice(protection)
   return next(cpreload_next_mprotect, Call3.self)(address, length, protection)
 }
 

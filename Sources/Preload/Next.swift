@@ -49,10 +49,14 @@ struct SystemCall: RawRepresentable {
   static var rtTgsigqueueinfo: SystemCall { SystemCall(rawValue: 297) }
   static var sigaltstack: SystemCall { SystemCall(rawValue: 131) }
   static var processVMReadv: SystemCall { SystemCall(rawValue: 310) }
+  static var processVMWritev: SystemCall { SystemCall(rawValue: 311) }
   static var tgkill: SystemCall { SystemCall(rawValue: 234) }
   static var getrlimit: SystemCall { SystemCall(rawValue: 97) }
   static var close: SystemCall { SystemCall(rawValue: 3) }
   static var schedYield: SystemCall { SystemCall(rawValue: 24) }
+  static var readlinkat: SystemCall { SystemCall(rawValue: 267) }
+  static var fchmodat: SystemCall { SystemCall(rawValue: 268) }
+  static var fchownat: SystemCall { SystemCall(rawValue: 260) }
   static var faccessat2: SystemCall { SystemCall(rawValue: 439) }
 }
 

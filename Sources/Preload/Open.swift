@@ -13,6 +13,11 @@ func orNode(
   if _fastPath(int(result) >= 0) {
     // A number that we still hold as ours was closed where we could not see it.
     if _slowPath(tableEntry(int(result)) != .none) { forget(int(result)) }
+    if _slowPath(cpreload_in_run() != 0), cpreload_depth() == 0, mayReopen(path),
+      let reopened = reopen(int(result), int(flags))
+    {
+      return answer(reopened)
+    }
     return result
   }
   return openNode(result, directory, path, flags, kept)

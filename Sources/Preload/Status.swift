@@ -20,13 +20,27 @@ private func mode(_ file: ioasid_open_file) -> UInt32 {
   }
 }
 
+/// The node that a container or group was opened by, while the program can reach it.
+private func node(_ file: ioasid_open_file) -> stat? {
+  guard file.kind != ioasid_device.rawValue else { return nil }
+  var name = NodeName(file)
+  guard let node = name.withPath({ status(currentDirectory, $0, 0) }),
+    node.st_mode & 0o170000 == 0o020000, UInt64(node.st_dev) == machineDevice()
+  else { return nil }
+  return node
+}
+
 @inline(never)
 private func dress(_ descriptor: Int32, _ result: Word, _ buffer: Word) -> Word {
   if entry(descriptor) == .hidden { return fail(Errno.EBADF) }
   guard int(result) == 0, let status = UnsafeMutablePointer<stat>(bitPattern: buffer),
     let file = identity(descriptor)
   else { return result }
-  status.pointee.st_mode = mode(file)
+  if let node = node(file) {
+    status.pointee = node
+  } else {
+    status.pointee.st_mode = mode(file)
+  }
   status.pointee.st_rdev = UInt(cpreload_device_number(file.major, file.minor))
   status.pointee.st_nlink = 1
   status.pointee.st_size = 0
@@ -40,9 +54,17 @@ private func dressExtended(_ descriptor: Int32, _ result: Word, _ buffer: Word) 
   guard int(result) == 0, let status = UnsafeMutableRawPointer(bitPattern: buffer),
     let file = identity(descriptor)
   else { return result }
-  // struct statx: stx_nlink, stx_mode, stx_size, stx_blocks, stx_rdev_major, stx_rdev_minor.
+  // struct statx: stx_nlink, stx_uid, stx_gid, stx_mode, stx_ino, stx_size, stx_blocks,
+  // stx_rdev_major, stx_rdev_minor.
   status.storeBytes(of: 1, toByteOffset: 16, as: UInt32.self)
-  status.storeBytes(of: UInt16(mode(file)), toByteOffset: 28, as: UInt16.self)
+  if let node = node(file) {
+    status.storeBytes(of: node.st_uid, toByteOffset: 20, as: UInt32.self)
+    status.storeBytes(of: node.st_gid, toByteOffset: 24, as: UInt32.self)
+    status.storeBytes(of: UInt16(node.st_mode), toByteOffset: 28, as: UInt16.self)
+    status.storeBytes(of: UInt64(node.st_ino), toByteOffset: 32, as: UInt64.self)
+  } else {
+    status.storeBytes(of: UInt16(mode(file)), toByteOffset: 28, as: UInt16.self)
+  }
   status.storeBytes(of: 0, toByteOffset: 40, as: UInt64.self)
   status.storeBytes(of: 0, toByteOffset: 48, as: UInt64.self)
   status.storeBytes(of: file.major, toByteOffset: 128, as: UInt32.self)

@@ -14,14 +14,69 @@ func transfer(
   defer { release(index) }
   guard let engine = loadedEngine() else { return nil }
   let file = slot(index).pointee.file
-  guard file.kind == ioasid_device.rawValue else { return Word(-Errno.EINVAL) }
   if let offset, offset < 0 { return Word(-Errno.EINVAL) }
-  let from = UInt64(UInt(bitPattern: address)), length = UInt64(UInt(bitPattern: count))
-  return inside {
-    direction == .read
-      ? Word(engine.pointee.read(file.file, int(descriptor), from, length, Int64(offset ?? -1)))
-      : Word(engine.pointee.write(file.file, int(descriptor), from, length, Int64(offset ?? -1)))
+  guard file.kind == ioasid_device.rawValue else { return refusal(direction, descriptor) }
+  func move(_ address: Word, _ count: Word, _ offset: Word?) -> Word {
+    inside {
+      let call = direction == .read ? engine.pointee.read : engine.pointee.write
+      return Word(
+        call(file.file, int(descriptor), bytes(address), bytes(count), Int64(offset ?? -1)))
+    }
   }
+  let result = move(address, count, offset)
+  guard _slowPath(result == Word(-Errno.EFAULT)) else { return result }
+  return bounce(direction, address, count) { start, count, done in
+    move(start, count, offset.map { $0 &+ done })
+  } ?? result
+}
+
+/// A container and a group can be opened for either, and do neither.
+func refusal(_ direction: Direction, _ descriptor: Word) -> Word {
+  let mode = accessMode(descriptor)
+  return Word(mode == (direction == .read ? 1 : 0) ? -Errno.EBADF : -Errno.EINVAL)
+}
+
+/// A transfer whose buffer is register memory, which the kernel finds closed: it goes through a
+/// buffer of ours, by `call` of an address, a count and what has gone before. Asked only after
+/// EFAULT; nil when that stands. A read is not repeated: less than asked for is an answer.
+@inline(never)
+func bounce(
+  _ direction: Direction, _ address: Word, _ count: Word, _ call: (Word, Word, Word) -> Word
+) -> Word? {
+  guard count > 0, let engine = trapping(address, 1) else { return nil }
+  var buffer: InlineArray<4096, UInt8> = InlineArray(repeating: 0)
+  return withUnsafeMutableBytes(of: &buffer) { buffer in
+    guard let start = buffer.baseAddress else { return nil }
+    var done = 0
+    while done < count {
+      let registers = bytes(address &+ done), part = UInt64(min(count - done, buffer.count))
+      let there = inside {
+        direction == .write
+          ? engine.pointee.load(registers, start, part)
+          : engine.pointee.store(registers, nil, part)
+      }
+      if there == 0 { break }
+      let result = call(word(start), Word(there), done)
+      if result <= 0 { return done == 0 ? result : done }
+      if direction == .read {
+        return Word(inside { engine.pointee.store(registers, start, UInt64(result)) })
+      }
+      done += result
+      if result < Word(there) { break }
+    }
+    return done == 0 ? nil : done
+  }
+}
+
+/// The answer of the kernel to a transfer, or what came of it by way of a buffer.
+@inline(__always)
+func orBounced(
+  _ result: Word, _ direction: Direction, _ address: Word, _ count: Word,
+  _ call: (Word, Word, Word) -> Word
+) -> Word {
+  guard _slowPath(result == -1), cpreload_errno().pointee == Errno.EFAULT, loadedEngine() != nil
+  else { return result }
+  return bounce(direction, address, count, call) ?? fail(Errno.EFAULT)
 }
 
 /// Stands in front of libc's `read`.
@@ -32,7 +87,10 @@ public func interposedRead(_ descriptor: Word, _ address: Word, _ count: Word) -
   {
     return answer(result)
   }
-  return next(cpreload_next_read, Call3.self)(descriptor, address, count)
+  let call = next(cpreload_next_read, Call3.self)
+  return orBounced(call(descriptor, address, count), .read, address, count) { start, count, _ in
+    call(descriptor, start, count)
+  }
 }
 
 /// Stands in front of libc's `write`.
@@ -43,7 +101,10 @@ public func interposedWrite(_ descriptor: Word, _ address: Word, _ count: Word) 
   {
     return answer(result)
   }
-  return next(cpreload_next_write, Call3.self)(descriptor, address, count)
+  let call = next(cpreload_next_write, Call3.self)
+  return orBounced(call(descriptor, address, count), .write, address, count) { start, count, _ in
+    call(descriptor, start, count)
+  }
 }
 
 @inline(__always)
@@ -56,7 +117,10 @@ func positional(
   {
     return answer(result)
   }
-  return next(name, Call4.self)(descriptor, address, count, offset)
+  let call = next(name, Call4.self)
+  return orBounced(call(descriptor, address, count, offset), direction, address, count) {
+    start, count, done in call(descriptor, start, count, offset &+ done)
+  }
 }
 
 /// Stands in front of libc's `pread`.

@@ -19,7 +19,7 @@ private func transferVector(
   let checked = walk(vector, Int(segments)) { _, length in length < 0 ? Word(-Errno.EINVAL) : length
   }
   if checked < 0 { return checked }
-  guard file.kind == ioasid_device.rawValue else { return Word(-Errno.EINVAL) }
+  guard file.kind == ioasid_device.rawValue else { return refusal(direction, descriptor) }
   if flags & ~1 != 0 { return Word(-Errno.EOPNOTSUPP) }  // RWF_HIPRI is all that a loop takes
   var position = offset
   return walk(vector, Int(segments)) { address, length in

@@ -13,15 +13,17 @@ public struct ContainerMemory: DMAMemory {
   private let process: ProcessIdentity
   private let trapped: TrappedMappings
   private let allowance: LockAllowance
+  private let program: any DescriptorTable
 
   init(
     owners: OwnerTable, process: ProcessIdentity, trapped: TrappedMappings,
-    allowance: LockAllowance
+    allowance: LockAllowance, program: any DescriptorTable
   ) {
     self.owners = owners
     self.process = process
     self.trapped = trapped
     self.allowance = allowance
+    self.program = program
   }
 
   /// The pages of a trapped BAR count as there, and against no limit: type1 maps device memory
@@ -37,7 +39,12 @@ public struct ContainerMemory: DMAMemory {
     var allowed = allowance.pages
     while true {
       let asked = allowed < left >> 12 ? (allowed + 1) << 12 : left
-      let there = CallerMemory.touch(address, byteCount: asked, access: access)
+      var there = CallerMemory.touch(address, byteCount: asked, access: access)
+      // A touch reads what the processor lets be read; the kernel asks the mapping:
+      // check_vma_flags().
+      if !access.contains(.write), program.hidesReading {
+        there = min(there, clinux_readable(address.rawValue, there))
+      }
       guard there >> 12 <= allowed else { throw .noMemory }
       if there == left { return }
       allowed -= there >> 12

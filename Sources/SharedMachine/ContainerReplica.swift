@@ -87,6 +87,7 @@ struct ReplicaContent: ContainerServer {
   private var snapshotCount = 0
   private var place: MemoryOwner?
   private let trapped: TrappedMappings
+  private let parameters: WrittenParameters
   /// What the next MAP may pin.
   let allowance = LockAllowance()
 
@@ -96,12 +97,14 @@ struct ReplicaContent: ContainerServer {
     let groups = machine.groups
     facts = { number in groups.first { $0.number == number } }
     trapped = machine.trapped
-    let (process, parameters) = (machine.process, machine.parameters)
+    parameters = machine.parameters
+    let (process, table) = (machine.process, machine.events.descriptors)
     let (trapped, allowance) = (trapped, allowance)
     makeSession = {
       let memory = ContainerMemory(
-        owners: file.owners, process: process, trapped: trapped, allowance: allowance)
-      return SoftwareSession(backend: SoftwareIOMMU(memory: memory), parameters: parameters)
+        owners: file.owners, process: process, trapped: trapped, allowance: allowance,
+        program: table)
+      return SoftwareSession(backend: SoftwareIOMMU(memory: memory), parameters: ModuleParameters())
     }
     session = makeSession()
     journal = JournalWriter(records: file.records, position: .start)
@@ -118,7 +121,10 @@ struct ReplicaContent: ContainerServer {
   func admit(_ command: ContainerCommand) throws(Errno) { try session.admit(command) }
 
   mutating func perform(_ request: ContainerRequest) throws(Errno) -> ContainerReply {
-    try session.perform(request, for: try caller(), journal: &journal)
+    if case .setIOMMU = request {
+      session.parameters = parameters.current(most: file.mappingRoom)
+    }
+    return try session.perform(request, for: try caller(), journal: &journal)
   }
 
   @inline(__always)

@@ -40,7 +40,7 @@ final class DeviceUnit: Sendable {
   private func memory(_ machine: Machine) throws(Errno) -> SharedMemory {
     try mapping.withLock { (known: inout SharedMemory?) throws(Errno) -> SharedMemory in
       if let known { return known }
-      let file = try Descriptor(opening: machine.files.device(name.rawValue))
+      let file = try Descriptor(opening: machine.files.state(name.rawValue))
       if try file.status().size < UInt64(Self.byteCount) {
         let failure = clinux_resize(file.number, UInt64(Self.byteCount))
         guard failure == 0 else { throw Errno(rawValue: -failure) }

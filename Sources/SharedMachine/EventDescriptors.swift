@@ -3,7 +3,8 @@ internal import DMATypes
 internal import SimulatedPlatform
 internal import Synchronization
 
-/// What the engine needs of the process's descriptor table, which the preload keeps.
+/// What the engine needs of what the preload keeps: the process's descriptor table, and a word
+/// about its memory.
 public protocol DescriptorTable: Sendable {
   /// The open file of ours behind a descriptor; nil when it is not ours.
   func file(_ descriptor: Int32) -> OpenFile?
@@ -11,6 +12,8 @@ public protocol DescriptorTable: Sendable {
   func hide(_ descriptor: Int32) -> Int32
   /// Ends that.
   func reveal(_ descriptor: Int32)
+  /// Whether the program ever asked for memory that may be written or executed and not read.
+  var hidesReading: Bool { get }
 }
 
 /// The eventfds that devices hold on to: duplicates of the program's, numbered out of its way and

@@ -40,8 +40,16 @@ final class JournalFile: Sendable {
   /// Enough records for `mappingLimit` mappings of any size, their removal, and history to rewrite.
   static func capacity(mappingLimit: UInt32) -> Int {
     // Beyond this many the file would not fit an address space; MAP then answers ENOMEM.
-    let mappings = min(Int(mappingLimit), 1 << 26)
+    let mappings = min(Int(mappingLimit), mostMappings)
     return (mappings * 4 + 2 * spareRecords + 255) & ~255
+  }
+
+  private static let mostMappings = 1 << 26
+
+  /// The limit that the capacity was chosen for, or a little more.
+  var mappingRoom: UInt32 {
+    let mappings = (capacity - 2 * Self.spareRecords) / 4
+    return mappings >= Self.mostMappings ? .max : UInt32(mappings)
   }
 
   /// Makes the content of a new, empty file that `descriptor` names.
@@ -66,15 +74,6 @@ final class JournalFile: Sendable {
       descriptor: descriptor, byteCount: Self.byteCount(capacity: capacity))
     lock = memory.lock(at: Self.lockOffset)
     owners = OwnerTable(memory: memory, offset: Self.ownersOffset)
-  }
-
-  /// The number of the container whose file a descriptor names: `ENOTTY` when it names another
-  /// file.
-  static func number(of descriptor: Int32) throws(Errno) -> UInt64 {
-    guard let head = try? SharedMemory(descriptor: descriptor, byteCount: recordsOffset) else {
-      throw .notTypewriter
-    }
-    return head.words[numberOffset]
   }
 
   /// The journal's records, for as long as this file is kept.

@@ -57,6 +57,7 @@ struct ExclusiveMachine {
     let path = machine.files.container(container)
     guard !hasGroup, !Descriptor.isHeld(path) else { return }
     _ = unsafe clinux_unlink(path)
+    _ = unsafe clinux_unlink(machine.files.journal(container))
     machine.forget(container)
   }
 }
@@ -83,13 +84,21 @@ extension Machine {
 
   private func openContainer(_ node: MachineImage.Node, flags: Int32) throws(Errno) -> OpenedFile {
     let number = exclusively { _ in nextContainer() }
-    let path = files.container(number)
     // Opened first, so that the program gets the number that the kernel would give it.
-    let descriptor = try Descriptor(opening: path, flags: flags | Self.newFile, mode: 0o666)
-    let content = try Descriptor(opening: path)
+    let descriptor = try Descriptor(
+      opening: files.container(number), flags: flags | Self.newFile, mode: 0o666)
     try descriptor.hold()
-    let file = try JournalFile(
-      making: number, descriptor: content.number, mappingLimit: parameters.mappingLimit)
+    let file: JournalFile
+    do throws(Errno) {
+      let content = try Descriptor(
+        opening: files.journal(number), flags: Descriptor.temporary | Self.newFile, mode: 0o666)
+      file = try JournalFile(
+        making: number, descriptor: content.number, mappingLimit: parameters.mappingLimit)
+    } catch {
+      _ = unsafe clinux_unlink(files.container(number))
+      _ = unsafe clinux_unlink(files.journal(number))
+      throw error
+    }
     let replica = enter(ContainerReplica(number: number, file: file, machine: self))
     return OpenedFile(
       file: OpenFile(kind: .container(number), replica: replica),
@@ -110,7 +119,7 @@ extension Machine {
       try descriptor.hold()
       return OpenedFile(
         file: OpenFile(kind: .group(index)), descriptor: descriptor.relinquish(), kind: .group,
-        major: node.major, minor: node.minor)
+        major: node.major, minor: node.minor, group: groups[index].number.rawValue)
     }
   }
 
@@ -124,7 +133,7 @@ extension Machine {
       case .groupFile where groups.indices.contains(index):
         return OpenedFile(
           file: OpenFile(kind: .group(index)), descriptor: descriptor, kind: .group,
-          major: node.major, minor: node.minor)
+          major: node.major, minor: node.minor, group: groups[index].number.rawValue)
       case .deviceFile:
         guard let unit = units.first(where: { $0.function == index }) else { throw .notTypewriter }
         return OpenedFile(
@@ -134,7 +143,7 @@ extension Machine {
       default: throw .notTypewriter
       }
     }
-    let number = try JournalFile.number(of: descriptor)
+    let number = try files.container(of: descriptor)
     let replica = try replica(number)
     let node = image.nodes.first { $0.role == .containerNode }
     return OpenedFile(

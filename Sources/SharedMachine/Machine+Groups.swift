@@ -65,6 +65,7 @@ struct GroupService: GroupServer {
       machine.setContainer(ofGroupAt: index, number)
       do throws(Errno) {
         try replica.withSession { (session, journal) throws(Errno) in
+          session.parameters = machine.parameters.current()
           try session.join(facts, for: machine.caller, journal: &journal)
         }
       } catch {

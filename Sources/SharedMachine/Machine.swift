@@ -76,8 +76,10 @@ public final class Machine: @unchecked Sendable {
     var groups: [GroupFacts] = []
     for function in platform.functions where function.driver == .vfio {
       guard !groups.contains(where: { $0.number == function.group }),
-        let facts = platform.facts(of: function.group)
+        var facts = platform.facts(of: function.group)
       else { continue }
+      // The parameter, which programs may write, is asked when a group attaches.
+      facts.interruptsAreSafe = platform.iommus[function.iommu].isolatesInterrupts
       groups.append(facts)
     }
     return groups
@@ -131,7 +133,7 @@ public final class Machine: @unchecked Sendable {
   /// This process's copy of a container.
   func replica(_ number: UInt64) throws(Errno) -> ContainerReplica {
     if let known = replicas.withLock({ $0[number] }) { return known }
-    let descriptor = try Descriptor(opening: files.container(number))
+    let descriptor = try Descriptor(opening: files.journal(number))
     let file = try JournalFile(descriptor: descriptor.number)
     return enter(ContainerReplica(number: number, file: file, machine: self))
   }
@@ -149,9 +151,7 @@ public final class Machine: @unchecked Sendable {
   }
 
   /// The module parameters, as the programs of the run see and write them in sysfs.
-  var parameters: ModuleParameters {
-    ModuleParameters(mappingLimit: platform.parameters.dmaEntryLimit)
-  }
+  var parameters: WrittenParameters { WrittenParameters(given: platform.parameters) }
 
   /// The process's limits or capabilities may have changed.
   public func limitsMayHaveChanged() { lockLimit.refresh() }

@@ -38,6 +38,8 @@ public struct OpenedFile {
   public let kind: Kind
   /// The character device that fstat shall show; 0, 0 for a device's anonymous inode.
   public let major: UInt32, minor: UInt32
+  /// A group's number, which names its node; 0 for other files.
+  public var group: UInt32 = 0
 }
 
 extension OpenFile {

@@ -9,8 +9,20 @@ struct RunFiles: Sendable {
   func machine() -> String { "\(directory)/machine" }
   func trace() -> String { "\(directory)/trace" }
   func container(_ number: UInt64) -> String { "\(directory)/containers/\(number)" }
+  /// What happened in a container; the program's descriptor is of `container(_:)`, so that no
+  /// call of it, whatever it does to its file, reaches this.
+  func journal(_ number: UInt64) -> String { "\(directory)/journals/\(number)" }
   func group(_ number: GroupNumber) -> String { "\(directory)/groups/\(number.rawValue)" }
   func device(_ name: String) -> String { "\(directory)/devices/\(name)" }
+  /// A device's registers, apart from the file of its descriptors for the same reason.
+  func state(_ name: String) -> String { "\(directory)/states/\(name)" }
+
+  /// The number of the container whose file a descriptor is: `ENOTTY` when it is another file.
+  func container(of descriptor: Int32) throws(Errno) -> UInt64 {
+    let number = unsafe clinux_link_number(descriptor, "\(directory)/containers")
+    guard number > 0 else { throw .notTypewriter }
+    return UInt64(number)
+  }
 }
 
 /// An open descriptor that is closed when it goes out of scope, unless it is given away.

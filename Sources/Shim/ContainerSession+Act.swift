@@ -168,7 +168,7 @@ extension ContainerSession where Backend: ReplicatedBackend {
     guard driver.isType1, space == nil, let space = try? backend.allocateSpace() else { return }
     self.space = space
     for facts in container.groups.reversed() {
-      if let attachment = try? next.plan(attaching: facts) { adopt(attachment, in: space) }
+      if let attachment = try? next.placement(of: facts) { adopt(attachment, in: space) }
       next.attach(facts)
     }
   }
@@ -177,7 +177,7 @@ extension ContainerSession where Backend: ReplicatedBackend {
     guard container.group(facts.number) == nil else { return }
     if facts.kind == .physical { try? backend.claim(facts) }
     guard container.driver.isType1, let space,
-      let attachment = try? container.plan(attaching: facts)
+      let attachment = try? container.placement(of: facts)
     else { return }
     adopt(attachment, in: space)
     guard container.domains.isEmpty, attachment.place == .newTable else { return }

@@ -24,6 +24,15 @@ public struct Attachment: Hashable, Sendable {
 extension ContainerState {
   /// Decides how a group would be attached: `vfio_iommu_type1_attach_group()`.
   func plan(attaching facts: GroupFacts) throws(Rule) -> Attachment {
+    let attachment = try placement(of: facts)
+    guard
+      facts.kind == .emulated || facts.interruptsAreSafe || parameters.allowsUnsafeInterrupts
+    else { throw .interruptsNotIsolated }
+    return attachment
+  }
+
+  /// The same without the parameter, which is not asked again about a group that is attached.
+  func placement(of facts: GroupFacts) throws(Rule) -> Attachment {
     guard invalidAddressCount == 0 else { throw .attachWhileAddressInvalid }
     if facts.kind == .emulated {
       return Attachment(facts: facts, place: .noTable, usableRanges: usableRanges)
@@ -39,7 +48,6 @@ extension ContainerState {
     let base = usableRanges.isEmpty ? [iommu.aperture] : usableRanges
     let ranges = base.compactMap { $0.intersection(iommu.aperture) }.excluding(reserved)
     guard !ranges.isEmpty else { throw .noUsableAddressLeft }
-    guard facts.interruptsAreSafe else { throw .interruptsNotIsolated }
     // Domains are kept newest first in the kernel, and asked in that order.
     let table = domains.lastIndex { $0.facts.accepts(iommu) }
     return Attachment(
@@ -65,7 +73,7 @@ extension ContainerState {
 
   /// Attaches a group as planned; a group that no plan admits stays without a table.
   mutating func attach(_ facts: GroupFacts) {
-    guard let attachment = try? plan(attaching: facts), let iommu = facts.iommu else { return }
+    guard let attachment = try? placement(of: facts), let iommu = facts.iommu else { return }
     switch attachment.place {
     case .noTable: return
     case .table(let index): domains[index].members.append(facts.number)

@@ -24,12 +24,18 @@ public enum ContainerDriver: UInt8, Hashable, Sendable, BitwiseCopyable {
 public struct ModuleParameters: Hashable, Sendable {
   /// `vfio_iommu_type1.dma_entry_limit`: how many mappings a container may hold.
   public var mappingLimit: UInt32
+  /// `vfio_iommu_type1.allow_unsafe_interrupts`: groups whose interrupts are not
+  /// isolated may attach.
+  public var allowsUnsafeInterrupts: Bool
   /// `vfio.enable_unsafe_noiommu_mode`.
   public var allowsNoIOMMU: Bool
 
   /// States the parameters; the defaults are the kernel's.
-  public init(mappingLimit: UInt32 = 65535, allowsNoIOMMU: Bool = false) {
+  public init(
+    mappingLimit: UInt32 = 65535, allowsUnsafeInterrupts: Bool = false, allowsNoIOMMU: Bool = false
+  ) {
     self.mappingLimit = mappingLimit
+    self.allowsUnsafeInterrupts = allowsUnsafeInterrupts
     self.allowsNoIOMMU = allowsNoIOMMU
   }
 }

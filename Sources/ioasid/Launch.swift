@@ -5,6 +5,28 @@ import MachineFile
 import PlatformView
 import SimulatedPlatform
 
+/// RLIMIT_FSIZE, as far up as it goes until it is restored; what still exceeds it is an error, not
+/// a signal.
+private struct FileSizeLimit {
+  private let given: rlimit
+  private let action: sighandler_t?
+
+  init() {
+    var limit = rlimit()
+    _ = unsafe getrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+    given = limit
+    limit.rlim_cur = limit.rlim_max
+    _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+    action = signal(SIGXFSZ, SIG_IGN)
+  }
+
+  func restore() {
+    var limit = given
+    _ = unsafe setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)
+    _ = signal(SIGXFSZ, action)
+  }
+}
+
 /// Builds a run: the namespace, the view in it and the files that its processes share.
 struct Launch {
   let platform: Platform
@@ -18,6 +40,9 @@ struct Launch {
       of: platform, isUnprivileged: namespace.isUnprivileged, processors: processors)
     let mask = umask(0)
     defer { umask(mask) }
+    // The view is ours to write, whatever the program's files are limited to.
+    let limit = FileSizeLimit()
+    defer { limit.restore() }
     do throws(System.Failure) {
       try namespace.makeDirectories(MountNamespace.scaffold + "/view")
       let listsNewestFirst = try namespace.listsNewestFirst()
@@ -72,10 +97,12 @@ struct Launch {
           inode: UInt64(status.st_ino), role: role, index: UInt32(index), major: major,
           minor: minor))
     }
-    for directory in [RunPaths.run, RunPaths.groups, RunPaths.devices] {
+    for directory in [RunPaths.run, RunPaths.groups, RunPaths.devices, RunPaths.states] {
       try namespace.makeDirectories(namespace.staged(directory))
     }
-    try System.makeDirectory(namespace.staged(RunPaths.containers), mode: 0o1777)
+    for directory in [RunPaths.containers, RunPaths.journals] {
+      try System.makeDirectory(namespace.staged(directory), mode: 0o1777)
+    }
     let container = PlatformView.containerNumber
     note("\(RunPaths.nodes)/vfio", .containerNode, 0, container.major, container.minor)
     for (index, group) in view.groups.enumerated() {
@@ -89,6 +116,8 @@ struct Launch {
       let file = "\(RunPaths.devices)/\(function.address.name)"
       try System.writeFile(namespace.staged(file), [], mode: 0o666)
       note(file, .deviceFile, index, 0, 0)
+      let state = "\(RunPaths.states)/\(function.address.name)"
+      try System.writeFile(namespace.staged(state), [], mode: 0o666)
     }
     if let trace {
       let file = namespace.staged(RunPaths.trace)

@@ -14,9 +14,9 @@ void clinux_lock_make(void *_Nonnull lock);
 int32_t clinux_lock_take(void *_Nonnull lock);
 void clinux_lock_drop(void *_Nonnull lock);
 
-/// A description's own lock on byte 0 of its file (F_OFD_SETLK): dropped by the kernel with its last reference.
+/// A description's own lock on the last byte that its file can have (F_OFD_SETLK): dropped by the kernel with its last reference.
 int32_t clinux_hold(int32_t descriptor);
-/// Whether any other description holds a lock on byte 0 (F_OFD_GETLK).
+/// Whether any other description holds that lock (F_OFD_GETLK).
 int32_t clinux_is_held(int32_t descriptor);
 
 /// open(2), close(2), fstat(2) … without passing through interposed symbols.
@@ -25,18 +25,22 @@ int32_t clinux_close(int32_t descriptor);
 /// Device and inode number of an open file.
 int32_t clinux_identity(int32_t descriptor, uint64_t *_Nonnull device, uint64_t *_Nonnull inode,
                         uint64_t *_Nonnull size);
+/// ftruncate(2). Raises RLIMIT_FSIZE for the moment where it must and may, else −ENOMEM: never SIGXFSZ.
 int32_t clinux_resize(int32_t descriptor, uint64_t size);
 int32_t clinux_unlink(const char *_Nonnull path);
 /// fcntl(F_GETFL).
 int32_t clinux_status_flags(int32_t descriptor);
 /// fcntl(F_DUPFD_CLOEXEC): the lowest free number from `lowest` on.
 int32_t clinux_duplicate(int32_t descriptor, int32_t lowest);
+/// The N of a descriptor whose file is `directory`/N; −ENOTTY for any other.
+int64_t clinux_link_number(int32_t descriptor, const char *_Nonnull directory);
 /// The kernel's number for an eventfd, the same for all its duplicates; −EINVAL for another open file, −EBADF.
 int64_t clinux_eventfd_identity(int32_t descriptor);
 /// Sets an eventfd's count to 0, without waiting.
 void clinux_drain_event(int32_t descriptor);
-/// write(2).
+/// write(2), read(2).
 int64_t clinux_write(int32_t descriptor, const void *_Nonnull bytes, size_t count);
+int64_t clinux_read(int32_t descriptor, void *_Nonnull bytes, size_t count);
 /// lseek(2).
 int64_t clinux_seek(int32_t descriptor, int64_t offset, int32_t whence);
 /// Adds 1 to an eventfd. Never waits: a full one stays full.
@@ -52,6 +56,9 @@ int64_t clinux_map(uint64_t address, uint64_t length, int32_t protection, int32_
 int64_t clinux_unmap(uint64_t address, uint64_t length);
 int64_t clinux_protect(uint64_t address, uint64_t length, int32_t protection);
 int64_t clinux_remap(uint64_t address, uint64_t length, uint64_t new_length, int32_t flags, uint64_t new_address);
+/// The bytes of a range before the first mapping that does not grant reading, as /proc/self/maps has it; holes count
+/// as readable.
+uint64_t clinux_readable(uint64_t address, uint64_t length);
 /// Gives the pages of a shared mapping back to the file system: they read as zeros (MADV_REMOVE).
 int64_t clinux_punch(uint64_t address, uint64_t length);
 

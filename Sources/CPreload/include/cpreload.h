@@ -41,7 +41,10 @@ static inline int32_t *_Nonnull cpreload_errno(void) { return &errno; }
   X(read) X(write) X(pread) X(pread64) X(pwrite) X(pwrite64) X(readv) X(writev) \
   X(preadv) X(preadv64) X(pwritev) X(pwritev64) X(preadv2) X(preadv64v2) X(pwritev2) X(pwritev64v2) \
   X(__read_chk) X(__pread_chk) X(__pread64_chk) X(lseek) X(lseek64) \
-  X(mmap) X(mmap64) X(munmap) X(mprotect) X(mremap) \
+  X(mmap) X(mmap64) X(munmap) X(mprotect) X(mremap) X(madvise) X(msync) X(mlock) X(mlock2) \
+  X(fsync) X(fdatasync) X(ftruncate) X(ftruncate64) X(fallocate) X(fallocate64) X(posix_fallocate) \
+  X(posix_fallocate64) X(sync_file_range) X(readahead) X(copy_file_range) X(sendfile) X(sendfile64) X(splice) \
+  X(lockf) X(lockf64) X(fchmod) X(fchown) X(readlink) X(readlinkat) X(__readlink_chk) X(__readlinkat_chk) \
   X(fstat) X(fstat64) X(__fxstat) X(__fxstat64) X(fstatat) X(fstatat64) X(__fxstatat) X(__fxstatat64) X(statx) \
   X(setrlimit) X(setrlimit64) X(prlimit) X(prlimit64) X(capset) X(setuid) X(seteuid) X(setreuid) X(setresuid) \
   X(recvmsg) X(recvmmsg) X(sigaction) X(sigprocmask) X(pthread_sigmask) \
@@ -93,6 +96,7 @@ struct cpreload_words {
   uint32_t in_run;          // 1 in a process of a run
   uint32_t guarding;        // 1 once our handlers stand in front of the program's
   uint64_t host[8];         // our functions, for the engine
+  uint32_t hides_reading;   // 1 once memory was mapped that may be written or executed and not read
 };
 extern CPRELOAD_HIDDEN struct cpreload_words cpreload_process;
 static inline void *_Nonnull cpreload_highest(void) { return &cpreload_process.highest; }
@@ -110,6 +114,12 @@ static inline void cpreload_abandon_locks(void) {
   __atomic_store_n(&cpreload_process.loading, 0, __ATOMIC_RELAXED);
   uint64_t sequence = __atomic_load_n(&cpreload_process.sequence, __ATOMIC_RELAXED);
   __atomic_store_n(&cpreload_process.sequence, (sequence + 1) & ~1ull, __ATOMIC_RELEASE);
+}
+static inline uint32_t cpreload_hides_reading(void) {
+  return __atomic_load_n(&cpreload_process.hides_reading, __ATOMIC_RELAXED);
+}
+static inline void cpreload_set_hides_reading(void) {
+  __atomic_store_n(&cpreload_process.hides_reading, 1, __ATOMIC_RELAXED);
 }
 static inline void *_Nonnull cpreload_host(void) { return &cpreload_process.host; }
 

@@ -189,9 +189,21 @@ static int32_t fake_fault(int32_t signal_number, void *info, void *context) {
   return 1;
 }
 
+static uint64_t fake_load(uint64_t registers, void *to, uint64_t count) {
+  uint64_t left = trapped_at + 4096 - registers;
+  if (count > left) count = left;
+  if (to) memset(to, 0x5a, count);
+  return count;
+}
+
+static uint64_t fake_store(uint64_t registers, const void *from, uint64_t count) {
+  (void)from;
+  return fake_load(registers, 0, count);
+}
+
 static const struct ioasid_engine engine = {
     fake_open, fake_adopt, fake_ioctl, fake_read, fake_write, fake_map, fake_unmap, fake_protect,
-    fake_remap, fake_traps, fake_covered, fake_release, fake_limits, fake_fault,
+    fake_remap, fake_traps, fake_covered, fake_release, fake_limits, fake_fault, fake_load, fake_store,
 };
 
 const struct ioasid_engine *ioasid_engine_start(const struct ioasid_host *given) {
