@@ -8,13 +8,14 @@ internal import Shim
 struct ExclusiveMachine {
   let machine: Machine
 
-  /// Whether any descriptor of the group's file, in any process, is open.
+  /// Whether any descriptor of the group's file, in any process, is open. The file is always there:
+  /// where a process cannot see it (chroot), nothing is known to be closed.
   private func isGroupFileOpen(_ index: Int) -> Bool {
-    Descriptor.isHeld(machine.files.group(machine.groups[index].number))
+    Descriptor.isHeld(machine.files.group(machine.groups[index].number)) != false
   }
 
   private func isDeviceFileOpen(_ unit: DeviceUnit) -> Bool {
-    Descriptor.isHeld(machine.files.device(unit.name.rawValue))
+    Descriptor.isHeld(machine.files.device(unit.name.rawValue)) != false
   }
 
   /// A group as its calls see it. Every open device keeps its group open:
@@ -55,7 +56,7 @@ struct ExclusiveMachine {
   func removeIfUnreachable(_ container: UInt64) {
     let hasGroup = machine.groups.indices.contains { machine.container(ofGroupAt: $0) == container }
     let path = machine.files.container(container)
-    guard !hasGroup, !Descriptor.isHeld(path) else { return }
+    guard !hasGroup, Descriptor.isHeld(path) != true else { return }
     _ = unsafe clinux_unlink(path)
     machine.forget(container)
   }
@@ -86,14 +87,27 @@ extension Machine {
     let path = files.container(number)
     // Opened first, so that the program gets the number that the kernel would give it.
     let descriptor = try Descriptor(opening: path, flags: flags | Self.newFile, mode: 0o666)
-    let content = try Descriptor(opening: path)
+    var isMade = false
+    defer { if !isMade { _ = unsafe clinux_unlink(path) } }
     try descriptor.hold()
-    let file = try JournalFile(
-      making: number, descriptor: content.number, mappingLimit: parameters.mappingLimit)
+    let file = try makeJournal(number, in: descriptor, flags: flags)
+    isMade = true
     let replica = enter(ContainerReplica(number: number, file: file, machine: self))
     return OpenedFile(
       file: OpenFile(kind: .container(number), replica: replica),
       descriptor: descriptor.relinquish(), kind: .container, major: node.major, minor: node.minor)
+  }
+
+  private func makeJournal(
+    _ number: UInt64, in descriptor: borrowing Descriptor, flags: Int32
+  ) throws(Errno) -> JournalFile {
+    let limit = parameters.mappingLimit
+    // O_ACCMODE, O_RDWR: the program's descriptor does, and it may be the last that it can have.
+    guard flags & 3 != 2 else {
+      return try JournalFile(making: number, descriptor: descriptor.number, mappingLimit: limit)
+    }
+    let content = try Descriptor(opening: files.container(number))
+    return try JournalFile(making: number, descriptor: content.number, mappingLimit: limit)
   }
 
   private func openGroup(_ node: MachineImage.Node, flags: Int32) throws(Errno) -> OpenedFile {

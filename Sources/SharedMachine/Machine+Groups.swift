@@ -81,6 +81,7 @@ struct GroupService: GroupServer {
     guard let unit = machine.units.first(where: { $0.name == device }) else { throw .noDevice }
     return try machine.exclusively { (exclusive) throws(Errno) in
       let descriptor = try Descriptor(opening: machine.files.device(device.rawValue))
+      try unit.map(descriptor)
       exclusive.sweep()
       let state = exclusive.group(index)
       let isFirst = !unit.isOpen(exclusive)
