@@ -110,6 +110,7 @@ let targets: [Target] = [
   .executableTarget(name: "ioasid-bench", path: "Tests/Programs/bench"),
   .testTarget(name: "ConversationTests", swiftSettings: settings()),
   .testTarget(name: "PreloadTests", swiftSettings: settings()),
+  .testTarget(name: "RunTests", swiftSettings: settings()),
 ]
 
 let package = Package(

@@ -159,6 +159,8 @@ public enum SharedRegion {
   public static let newestContainer = 64
   /// A 64-bit word, 0 at first: the number of the newest process that writes a trace.
   public static let newestProcess = 72
+  /// A 64-bit word, 0 at first: the container file last looked at for being abandoned.
+  public static let lookedAtContainer = 80
   /// A 64-bit word of one group, 0 at first: the container that the group is in.
   public static func container(ofGroupAt index: Int) -> Int { 128 + 8 * index }
   /// The region's size in bytes, whole pages.

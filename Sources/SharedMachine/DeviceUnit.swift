@@ -38,25 +38,21 @@ final class DeviceUnit: Sendable {
   }
 
   private func memory(_ machine: Machine) throws(Errno) -> SharedMemory {
-    if let known = mapping.withLock({ $0 }) { return known }
-    return try map(try Descriptor(opening: machine.files.device(name.rawValue)))
-  }
-
-  /// Maps the device's file, which `file` names: no descriptor may be left for another look at it.
-  @discardableResult
-  func map(_ file: borrowing Descriptor) throws(Errno) -> SharedMemory {
-    if try file.status().size < UInt64(Self.byteCount) {
-      let failure = clinux_resize(file.number, UInt64(Self.byteCount))
-      guard failure == 0 else { throw Errno(rawValue: -failure) }
-    }
-    let number = file.number
-    return try mapping.withLock { (known: inout SharedMemory?) throws(Errno) -> SharedMemory in
+    try mapping.withLock { (known: inout SharedMemory?) throws(Errno) -> SharedMemory in
       if let known { return known }
-      let memory = try SharedMemory(descriptor: number, byteCount: Self.byteCount)
+      let file = try Descriptor(opening: machine.files.device(name.rawValue))
+      if try file.status().size < UInt64(Self.byteCount) {
+        let failure = clinux_resize(file.number, UInt64(Self.byteCount))
+        guard failure == 0 else { throw Errno(rawValue: -failure) }
+      }
+      let memory = try SharedMemory(descriptor: file.number, byteCount: Self.byteCount)
       known = memory
       return memory
     }
   }
+
+  /// Maps the device's file, for calls that come when no descriptor is left.
+  func prepare(_ machine: Machine) throws(Errno) { _ = try memory(machine) }
 
   /// Runs `body` with the device to itself; its DMA and interrupts go through `environment`.
   func withState<Result, Failure: Error>(

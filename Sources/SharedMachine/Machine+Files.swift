@@ -52,6 +52,15 @@ struct ExclusiveMachine {
     removeIfUnreachable(container)
   }
 
+  /// Looks for containers whose processes died before any group joined: two numbers at each open, in
+  /// turn, so that there are never many more files than containers.
+  func removeAbandonedContainers() {
+    for _ in 0..<2 {
+      guard let number = machine.nextContainerToLookAt() else { return }
+      removeIfUnreachable(number)
+    }
+  }
+
   /// Removes a container that has neither a descriptor nor a group.
   func removeIfUnreachable(_ container: UInt64) {
     let hasGroup = machine.groups.indices.contains { machine.container(ofGroupAt: $0) == container }
@@ -83,31 +92,43 @@ extension Machine {
   }
 
   private func openContainer(_ node: MachineImage.Node, flags: Int32) throws(Errno) -> OpenedFile {
-    let number = exclusively { _ in nextContainer() }
-    let path = files.container(number)
-    // Opened first, so that the program gets the number that the kernel would give it.
-    let descriptor = try Descriptor(opening: path, flags: flags | Self.newFile, mode: 0o666)
-    var isMade = false
-    defer { if !isMade { _ = unsafe clinux_unlink(path) } }
-    try descriptor.hold()
-    let file = try makeJournal(number, in: descriptor, flags: flags)
-    isMade = true
+    // Under the machine's lock until the description holds the file: what nobody holds is removed.
+    let (number, file, descriptor) = try exclusively { (machine) throws(Errno) in
+      machine.removeAbandonedContainers()
+      let number = nextContainer()
+      // The journal's descriptor is closed before the program's is opened: that gets the number that
+      // the kernel would give it, which may be the last.
+      let file = try makeJournal(number)
+      do throws(Errno) {
+        return (number, file, try openHeld(number, flags: flags))
+      } catch {
+        _ = unsafe clinux_unlink(files.container(number))
+        throw error
+      }
+    }
     let replica = enter(ContainerReplica(number: number, file: file, machine: self))
     return OpenedFile(
       file: OpenFile(kind: .container(number), replica: replica),
-      descriptor: descriptor.relinquish(), kind: .container, major: node.major, minor: node.minor)
+      descriptor: descriptor, kind: .container, major: node.major, minor: node.minor)
   }
 
-  private func makeJournal(
-    _ number: UInt64, in descriptor: borrowing Descriptor, flags: Int32
-  ) throws(Errno) -> JournalFile {
-    let limit = parameters.mappingLimit
-    // O_ACCMODE, O_RDWR: the program's descriptor does, and it may be the last that it can have.
-    guard flags & 3 != 2 else {
-      return try JournalFile(making: number, descriptor: descriptor.number, mappingLimit: limit)
+  private func openHeld(_ number: UInt64, flags: Int32) throws(Errno) -> Int32 {
+    let descriptor = try Descriptor(opening: files.container(number), flags: flags)
+    try descriptor.hold()
+    return descriptor.relinquish()
+  }
+
+  private func makeJournal(_ number: UInt64) throws(Errno) -> JournalFile {
+    let path = files.container(number)
+    let content = try Descriptor(
+      opening: path, flags: Descriptor.temporary | Self.newFile, mode: 0o666)
+    do throws(Errno) {
+      return try JournalFile(
+        making: number, descriptor: content.number, mappingLimit: parameters.mappingLimit)
+    } catch {
+      _ = unsafe clinux_unlink(path)
+      throw error
     }
-    let content = try Descriptor(opening: files.container(number))
-    return try JournalFile(making: number, descriptor: content.number, mappingLimit: limit)
   }
 
   private func openGroup(_ node: MachineImage.Node, flags: Int32) throws(Errno) -> OpenedFile {

@@ -120,6 +120,15 @@ public final class Machine: @unchecked Sendable {
     return shared[sharedOffset + SharedRegion.newestContainer]
   }
 
+  /// The containers that were ever made, in turn; nil when there is none.
+  func nextContainerToLookAt() -> UInt64? {
+    let newest = shared[sharedOffset + SharedRegion.newestContainer]
+    guard newest > 0 else { return nil }
+    let number = shared[sharedOffset + SharedRegion.lookedAtContainer] % newest + 1
+    shared[sharedOffset + SharedRegion.lookedAtContainer] = number
+    return number
+  }
+
   /// The number of one more process that writes a trace.
   func nextTracedProcess() -> UInt64 {
     shared[sharedOffset + SharedRegion.newestProcess] += 1
