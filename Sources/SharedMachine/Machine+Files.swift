@@ -52,15 +52,6 @@ struct ExclusiveMachine {
     removeIfUnreachable(container)
   }
 
-  /// Looks for containers whose processes died before any group joined: two numbers at each open, in
-  /// turn, so that there are never many more files than containers.
-  func removeAbandonedContainers() {
-    for _ in 0..<2 {
-      guard let number = machine.nextContainerToLookAt() else { return }
-      removeIfUnreachable(number)
-    }
-  }
-
   /// Removes a container that has neither a descriptor nor a group.
   func removeIfUnreachable(_ container: UInt64) {
     let hasGroup = machine.groups.indices.contains { machine.container(ofGroupAt: $0) == container }
@@ -94,8 +85,11 @@ extension Machine {
   private func openContainer(_ node: MachineImage.Node, flags: Int32) throws(Errno) -> OpenedFile {
     // Under the machine's lock until the description holds the file: what nobody holds is removed.
     let (number, file, descriptor) = try exclusively { (machine) throws(Errno) in
-      machine.removeAbandonedContainers()
       let number = nextContainer()
+      // Processes that died before any group joined left a file that no group's closing finds: it
+      // goes when its place is taken.
+      let older = remember(number)
+      if older != 0 { machine.removeIfUnreachable(older) }
       // The journal's descriptor is closed before the program's is opened: that gets the number that
       // the kernel would give it, which may be the last.
       let file = try makeJournal(number)

@@ -120,13 +120,11 @@ public final class Machine: @unchecked Sendable {
     return shared[sharedOffset + SharedRegion.newestContainer]
   }
 
-  /// The containers that were ever made, in turn; nil when there is none.
-  func nextContainerToLookAt() -> UInt64? {
-    let newest = shared[sharedOffset + SharedRegion.newestContainer]
-    guard newest > 0 else { return nil }
-    let number = shared[sharedOffset + SharedRegion.lookedAtContainer] % newest + 1
-    shared[sharedOffset + SharedRegion.lookedAtContainer] = number
-    return number
+  /// Remembers a new container, and answers which older one it takes the place of; 0 for none.
+  func remember(_ container: UInt64) -> UInt64 {
+    let place = sharedOffset + SharedRegion.recentContainer(container)
+    defer { shared[place] = container }
+    return shared[place]
   }
 
   /// The number of one more process that writes a trace.
