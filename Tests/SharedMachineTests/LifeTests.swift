@@ -7,7 +7,8 @@ import Testing
 /// What opens, joins, leaves and closes leave behind, by the processes that do them and by those that
 /// look next.
 struct LifeTests {
-  @Test("A group is open once, until whoever had it is gone, told or not", arguments: [true, false])
+  @Test(
+    "A group is open once, until whoever had it is gone, told or not", arguments: [true, false])
   func groupIsFreeAgain(isTold: Bool) throws {
     let run = try Run()
     let (first, second) = (try run.process(), try run.process())
@@ -22,7 +23,8 @@ struct LifeTests {
     run.close(other, in: second)
   }
 
-  @Test("A container whose processes were killed loses its group and goes", arguments: [true, false])
+  @Test(
+    "A container whose processes were killed loses its group and goes", arguments: [true, false])
   func abandonedContainer(groupFirst: Bool) throws {
     let run = try Run()
     let memory = Pages(1)
