@@ -52,11 +52,12 @@ final class Run: @unchecked Sendable {
     let image = MachineImage(
       options: [], nodes: nodes, platform: platform.encoded, groupCount: 3)
     let file = directory.appending(path: "machine")
-    try Data(image.bytes() + [UInt8](repeating: 0, count: image.sharedBytes)).write(to: file)
-    let machine = try FileHandle(forUpdating: file)
-    try #require(
-      clinux_make_robust_lock(
-        machine.fileDescriptor, Int64(image.sharedOffset + SharedRegion.lock)) == 0)
+    var region = [UInt8](repeating: 0, count: image.sharedBytes)
+    unsafe region.withUnsafeMutableBytes { bytes in
+      // SAFETY: the region has room for its lock, which has no address of its own inside.
+      if let start = bytes.baseAddress { unsafe clinux_lock_make(start + SharedRegion.lock) }
+    }
+    try Data(image.bytes() + region).write(to: file)
   }
 
   deinit { try? FileManager.default.removeItem(at: directory) }
