@@ -36,8 +36,9 @@ enum Tool {
     return try run([program])
   }
 
-  /// What a program prints under the tool, with its exit status as the last line, as recordings have
-  /// it, and with the recordings' limit of descriptors. After `seconds` it is killed: status 124.
+  /// What a program prints under the tool, with its exit status as the last line, as recordings
+  /// have it, and with the recordings' limit of descriptors. After `seconds` it is killed: status
+  /// 124.
   static func run(_ command: [String]) throws -> String {
     let script = "ulimit -n 1024; exec timeout -k 5 \(seconds) \"$@\""
     let result = try spawn(

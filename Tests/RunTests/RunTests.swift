@@ -1,8 +1,8 @@
 import Foundation
 import Testing
 
-/// Whole programs under `ioasid run`: threads, signals, children, other programs, sudden death. Each
-/// checks itself and fails with the line that was wrong.
+/// Whole programs under `ioasid run`: threads, signals, children, other programs, sudden death.
+/// Each checks itself and fails with the line that was wrong.
 @Suite("Whole runs", .enabled(if: Workshop.canRun, "this machine lets this user build no view"))
 struct RunTests {
   @Test("edu-copy prints the same twenty times, and what the real kernel's printed")

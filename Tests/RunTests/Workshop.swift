@@ -2,8 +2,8 @@ import Foundation
 import Synchronization
 import Testing
 
-/// The programs of `Tests/Programs/runs`, each built once with the toolchain's clang (libc only), and
-/// runs of them that never hang.
+/// The programs of `Tests/Programs/runs`, each built once with the toolchain's clang (libc only),
+/// and runs of them that never hang.
 enum Workshop {
   static let programs = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "Programs")

@@ -4,8 +4,8 @@ import Testing
 
 @testable import SharedMachine
 
-/// What opens, joins, leaves and closes leave behind, by the processes that do them and by those that
-/// look next.
+/// What opens, joins, leaves and closes leave behind, by the processes that do them and by those
+/// that look next.
 struct LifeTests {
   @Test(
     "A group is open once, until whoever had it is gone, told or not", arguments: [true, false])

@@ -97,8 +97,8 @@ struct TrappedMappingsTests {
     }
   }
 
-  /// A fault handler looks while another thread splits the mapping elsewhere: what it looks for never
-  /// left.
+  /// A fault handler looks while another thread splits the mapping elsewhere: what it looks for
+  /// never left.
   @Test("A reader never misses a mapping that another thread only splits or protects")
   func readersNeverMiss() {
     let trapped = TrappedMappings()

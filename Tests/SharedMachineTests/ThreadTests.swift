@@ -8,7 +8,8 @@ import Testing
 
 /// Threads of one process and of several in the same run.
 struct ThreadTests {
-  /// Every page has one owner at a time: between a MAP that succeeded and its UNMAP no other succeeds.
+  /// Every page has one owner at a time: between a MAP that succeeded and its UNMAP no other
+  /// succeeds.
   @Test("Eight threads of two processes in one container act one after another")
   func oneContainer() throws {
     let run = try Run()
