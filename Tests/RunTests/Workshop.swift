@@ -72,10 +72,21 @@ struct Outcome: Equatable {
     process.standardOutput = writing
     process.standardError = writing
     process.standardInput = FileHandle.nullDevice
-    try process.run()
+    try process.runUnblocked()
     process.waitUntilExit()
     output = String(decoding: try Data(contentsOf: file), as: UTF8.self)
     let code = process.terminationStatus
     status = process.terminationReason == .exit ? code : 128 + code
+  }
+}
+
+extension Process {
+  /// Starts it with no signal blocked: the test library's threads block all, and children inherit that.
+  func runUnblocked() throws {
+    var (none, before) = (sigset_t(), sigset_t())
+    sigemptyset(&none)
+    pthread_sigmask(SIG_SETMASK, &none, &before)
+    defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+    try run()
   }
 }
