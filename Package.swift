@@ -103,6 +103,12 @@ let targets: [Target] = [
   tests("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
+  tests(
+    "SharedMachine",
+    [
+      "AddressSpaces", "CLinux", "Conformance", "DMATypes", "LegacyVFIO", "MachineFile", "Shim",
+      "SimulatedPlatform", "SoftwareIOMMU", "UAPI",
+    ], touchesMemory: true),
   tests("PlatformFile", ["DMATypes", "SimulatedPlatform"]),
   tests("PlatformView", ["SimulatedPlatform"]),
   tests("ioasid", ["PlatformView", "SimulatedPlatform"]),
@@ -110,6 +116,7 @@ let targets: [Target] = [
   .executableTarget(name: "ioasid-bench", path: "Tests/Programs/bench"),
   .testTarget(name: "ConversationTests", swiftSettings: settings()),
   .testTarget(name: "PreloadTests", swiftSettings: settings()),
+  .testTarget(name: "RunTests", swiftSettings: settings()),
 ]
 
 let package = Package(

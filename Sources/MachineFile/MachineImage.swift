@@ -159,8 +159,16 @@ public enum SharedRegion {
   public static let newestContainer = 64
   /// A 64-bit word, 0 at first: the number of the newest process that writes a trace.
   public static let newestProcess = 72
+  /// How many of the newest containers are remembered.
+  private static let recentContainers = 64
+  /// A 64-bit word, 0 at first: the newest of the containers whose numbers have the same remainder.
+  public static func recentContainer(_ number: UInt64) -> Int {
+    128 + 8 * Int(number % UInt64(recentContainers))
+  }
   /// A 64-bit word of one group, 0 at first: the container that the group is in.
-  public static func container(ofGroupAt index: Int) -> Int { 128 + 8 * index }
+  public static func container(ofGroupAt index: Int) -> Int {
+    128 + 8 * recentContainers + 8 * index
+  }
   /// The region's size in bytes, whole pages.
   public static func byteCount(groups: Int) -> Int { pages(container(ofGroupAt: groups)) }
 }

@@ -51,6 +51,9 @@ final class DeviceUnit: Sendable {
     }
   }
 
+  /// Maps the device's file, for calls that come when no descriptor is left.
+  func prepare(_ machine: Machine) throws(Errno) { _ = try memory(machine) }
+
   /// Runs `body` with the device to itself; its DMA and interrupts go through `environment`.
   func withState<Result, Failure: Error>(
     _ machine: Machine,

@@ -8,13 +8,14 @@ internal import Shim
 struct ExclusiveMachine {
   let machine: Machine
 
-  /// Whether any descriptor of the group's file, in any process, is open.
+  /// Whether any descriptor of the group's file, in any process, is open. The file is always there:
+  /// where a process cannot see it (chroot), nothing is known to be closed.
   private func isGroupFileOpen(_ index: Int) -> Bool {
-    Descriptor.isHeld(machine.files.group(machine.groups[index].number))
+    Descriptor.isHeld(machine.files.group(machine.groups[index].number)) != false
   }
 
   private func isDeviceFileOpen(_ unit: DeviceUnit) -> Bool {
-    Descriptor.isHeld(machine.files.device(unit.name.rawValue))
+    Descriptor.isHeld(machine.files.device(unit.name.rawValue)) != false
   }
 
   /// A group as its calls see it. Every open device keeps its group open:
@@ -55,7 +56,7 @@ struct ExclusiveMachine {
   func removeIfUnreachable(_ container: UInt64) {
     let hasGroup = machine.groups.indices.contains { machine.container(ofGroupAt: $0) == container }
     let path = machine.files.container(container)
-    guard !hasGroup, !Descriptor.isHeld(path) else { return }
+    guard !hasGroup, Descriptor.isHeld(path) != true else { return }
     _ = unsafe clinux_unlink(path)
     _ = unsafe clinux_unlink(machine.files.journal(container))
     machine.forget(container)
@@ -83,26 +84,48 @@ extension Machine {
   }
 
   private func openContainer(_ node: MachineImage.Node, flags: Int32) throws(Errno) -> OpenedFile {
-    let number = exclusively { _ in nextContainer() }
-    // Opened first, so that the program gets the number that the kernel would give it.
-    let descriptor = try Descriptor(
-      opening: files.container(number), flags: flags | Self.newFile, mode: 0o666)
-    try descriptor.hold()
-    let file: JournalFile
-    do throws(Errno) {
-      let content = try Descriptor(
-        opening: files.journal(number), flags: Descriptor.temporary | Self.newFile, mode: 0o666)
-      file = try JournalFile(
-        making: number, descriptor: content.number, mappingLimit: parameters.mappingLimit)
-    } catch {
-      _ = unsafe clinux_unlink(files.container(number))
-      _ = unsafe clinux_unlink(files.journal(number))
-      throw error
+    // Under the machine's lock until the description holds the file: what nobody holds is removed.
+    let (number, file, descriptor) = try exclusively { (machine) throws(Errno) in
+      let number = nextContainer()
+      // Processes that died before any group joined left a file that no group's closing finds: it
+      // goes when its place is taken.
+      let older = remember(number)
+      if older != 0 { machine.removeIfUnreachable(older) }
+      // The journal's descriptor is closed before the program's is opened: that gets the number that
+      // the kernel would give it, which may be the last.
+      let file = try makeJournal(number)
+      do throws(Errno) {
+        return (number, file, try openHeld(number, flags: flags))
+      } catch {
+        _ = unsafe clinux_unlink(files.container(number))
+        _ = unsafe clinux_unlink(files.journal(number))
+        throw error
+      }
     }
     let replica = enter(ContainerReplica(number: number, file: file, machine: self))
     return OpenedFile(
       file: OpenFile(kind: .container(number), replica: replica),
-      descriptor: descriptor.relinquish(), kind: .container, major: node.major, minor: node.minor)
+      descriptor: descriptor, kind: .container, major: node.major, minor: node.minor)
+  }
+
+  private func openHeld(_ number: UInt64, flags: Int32) throws(Errno) -> Int32 {
+    let descriptor = try Descriptor(
+      opening: files.container(number), flags: flags | Self.newFile, mode: 0o666)
+    try descriptor.hold()
+    return descriptor.relinquish()
+  }
+
+  private func makeJournal(_ number: UInt64) throws(Errno) -> JournalFile {
+    let path = files.journal(number)
+    let content = try Descriptor(
+      opening: path, flags: Descriptor.temporary | Self.newFile, mode: 0o666)
+    do throws(Errno) {
+      return try JournalFile(
+        making: number, descriptor: content.number, mappingLimit: parameters.mappingLimit)
+    } catch {
+      _ = unsafe clinux_unlink(path)
+      throw error
+    }
   }
 
   private func openGroup(_ node: MachineImage.Node, flags: Int32) throws(Errno) -> OpenedFile {
@@ -138,8 +161,7 @@ extension Machine {
         guard let unit = units.first(where: { $0.function == index }) else { throw .notTypewriter }
         return OpenedFile(
           file: OpenFile(kind: .device(unit.index)), descriptor: descriptor, kind: .device,
-          major: 0,
-          minor: 0)
+          major: 0, minor: 0)
       default: throw .notTypewriter
       }
     }

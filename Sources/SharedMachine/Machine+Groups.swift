@@ -81,6 +81,8 @@ struct GroupService: GroupServer {
     let device = try refusing { () throws(Rule) in try facts.device(named: name) }
     guard let unit = machine.units.first(where: { $0.name == device }) else { throw .noDevice }
     return try machine.exclusively { (exclusive) throws(Errno) in
+      // Looked at before the program's descriptor is opened, which may be the last.
+      try unit.prepare(machine)
       let descriptor = try Descriptor(opening: machine.files.device(device.rawValue))
       exclusive.sweep()
       let state = exclusive.group(index)

@@ -124,6 +124,13 @@ public final class Machine: @unchecked Sendable {
     return shared[sharedOffset + SharedRegion.newestContainer]
   }
 
+  /// Remembers a new container, and answers which older one it takes the place of; 0 for none.
+  func remember(_ container: UInt64) -> UInt64 {
+    let place = sharedOffset + SharedRegion.recentContainer(container)
+    defer { shared[place] = container }
+    return shared[place]
+  }
+
   /// The number of one more process that writes a trace.
   func nextTracedProcess() -> UInt64 {
     shared[sharedOffset + SharedRegion.newestProcess] += 1

@@ -41,10 +41,11 @@ struct Descriptor: ~Copyable {
 
   deinit { _ = clinux_close(number) }
 
-  /// Whether any description of the file at a path holds it.
-  static func isHeld(_ path: String) -> Bool {
-    guard let probe = try? Descriptor(opening: path) else { return false }
-    return probe.isHeldElsewhere
+  /// Whether any description of the file at a path holds it; nil when there is no such file. What
+  /// cannot be looked at counts as held: nothing in use is ever swept away.
+  static func isHeld(_ path: String) -> Bool? {
+    let answer = unsafe clinux_is_file_held(path)
+    return answer == -Errno.notFound.rawValue ? nil : answer != 0
   }
 
   /// Gives the number to the program.
@@ -60,9 +61,6 @@ struct Descriptor: ~Copyable {
     let failure = clinux_hold(number)
     guard failure == 0 else { throw Errno(rawValue: -failure) }
   }
-
-  /// Whether any other description has locked the file.
-  var isHeldElsewhere: Bool { clinux_is_held(number) == 1 }
 
   /// The file's size and inode number.
   func status() throws(Errno) -> (inode: UInt64, size: UInt64) {

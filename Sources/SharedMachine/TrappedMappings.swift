@@ -5,8 +5,10 @@ internal import Synchronization
 /// The program's mappings of device registers in this process: closed to the processor, so that
 /// every access faults and is performed by the device's model.
 ///
-/// Looked up by the fault handler, so reading takes no lock: an entry's first word is 0 while it
-/// changes. Written under `lock`, which guards nothing else and is taken last.
+/// Looked up by the fault handler, so reading takes no lock: an entry's first word counts its changes
+/// and is even while it is none. What takes an entry's place is entered before the entry goes, and
+/// every departure is counted: a reader that finds nothing, and saw none go, has missed nothing.
+/// Written under `lock`, which guards nothing else and is taken last.
 final class TrappedMappings: Sendable {
   /// One mapping. `last` is inclusive; `offset` is the device file's at `start`.
   struct Entry: Sendable, Equatable, BitwiseCopyable {
@@ -18,10 +20,11 @@ final class TrappedMappings: Sendable {
     var protection: Int32
   }
 
-  private static let places = 256
+  private static let places = 1024
   private static let wordsPerPlace = 6
   private let words: AtomicWords
   private let used = Atomic<Int>(0)
+  private let departures = Atomic<Int>(0)
   private let lock = Mutex<Void>(())
 
   init() { words = AtomicWords(count: Self.places * Self.wordsPerPlace) }
@@ -37,7 +40,7 @@ final class TrappedMappings: Sendable {
   private func entry(at place: Int) -> Entry? {
     let base = place * Self.wordsPerPlace
     let stamp = words[base].load(ordering: .acquiring)
-    guard stamp != 0 else { return nil }
+    guard stamp & 1 != 0 else { return nil }
     let entry = Entry(
       start: words[base + 1].load(ordering: .relaxed),
       last: words[base + 2].load(ordering: .relaxed),
@@ -50,25 +53,37 @@ final class TrappedMappings: Sendable {
 
   private func set(_ entry: Entry?, at place: Int) {
     let base = place * Self.wordsPerPlace
-    let stamp = words[base].exchange(0, ordering: .acquiringAndReleasing)
-    guard let entry else { return }
+    // Under the lock: only this thread changes stamps.
+    let stamp = (words[base].load(ordering: .relaxed) | 1) &+ 1
+    words[base].store(stamp, ordering: .relaxed)
     atomicMemoryFence(ordering: .acquiringAndReleasing)
+    guard let entry else {
+      departures.add(1, ordering: .releasing)
+      return
+    }
     words[base + 1].store(entry.start, ordering: .relaxed)
     words[base + 2].store(entry.last, ordering: .relaxed)
     words[base + 3].store(entry.offset, ordering: .relaxed)
     words[base + 4].store(UInt64(entry.device), ordering: .relaxed)
     words[base + 5].store(UInt64(UInt32(bitPattern: entry.protection)), ordering: .relaxed)
-    words[base].store(stamp &+ 1 | 1 << 63, ordering: .releasing)
+    words[base].store(stamp | 1, ordering: .releasing)
   }
 
   /// The mapping that holds an address.
   func containing(_ address: UInt64) -> Entry? {
-    for place in 0..<used.load(ordering: .acquiring) {
-      if let entry = entry(at: place), entry.start <= address, address <= entry.last {
-        return entry
+    first { $0.start <= address && address <= $0.last }
+  }
+
+  @inline(__always)
+  private func first(where matches: (Entry) -> Bool) -> Entry? {
+    while true {
+      let before = departures.load(ordering: .acquiring)
+      for place in 0..<used.load(ordering: .acquiring) {
+        if let entry = entry(at: place), matches(entry) { return entry }
       }
+      atomicMemoryFence(ordering: .acquiring)
+      if departures.load(ordering: .relaxed) == before { return nil }
     }
-    return nil
   }
 
   /// The lowest start of a mapping above an address.
@@ -79,10 +94,7 @@ final class TrappedMappings: Sendable {
 
   /// Whether any mapping shares an address with the inclusive range.
   func overlaps(_ start: UInt64, _ last: UInt64) -> Bool {
-    for place in 0..<used.load(ordering: .acquiring) {
-      if let entry = entry(at: place), entry.start <= last, start <= entry.last { return true }
-    }
-    return false
+    first { $0.start <= last && start <= $0.last } != nil
   }
 
   /// The bytes of the inclusive range that are registers.
@@ -141,13 +153,13 @@ final class TrappedMappings: Sendable {
         guard let entry = entry(at: place), entry.start <= last, start <= entry.last else {
           continue
         }
-        set(nil, at: place)
         var pieces: [Entry] = []
         if entry.start < start { pieces.append(entry.part(entry.start, start - 1)) }
         let middle = entry.part(max(start, entry.start), min(last, entry.last))
         if let changed = change(middle) { pieces.append(changed) }
         if entry.last > last { pieces.append(entry.part(last + 1, entry.last)) }
         for piece in pieces { _ = self.place(piece) }
+        set(nil, at: place)
       }
     }
   }

@@ -18,6 +18,9 @@ void clinux_lock_drop(void *_Nonnull lock);
 int32_t clinux_hold(int32_t descriptor);
 /// Whether any other description holds that lock (F_OFD_GETLK).
 int32_t clinux_is_held(int32_t descriptor);
+/// Whether any description of the file at a path holds a lock on byte 0; works when the descriptor table is full
+/// too. −errno when nobody can tell.
+int32_t clinux_is_file_held(const char *_Nonnull path);
 
 /// open(2), close(2), fstat(2) … without passing through interposed symbols.
 int32_t clinux_open(const char *_Nonnull path, int32_t flags, uint32_t mode);

@@ -119,6 +119,7 @@ int main(void) {
     CHILD(say("where it was: %08x", get32(bar, LIVENESS)));
     moved = mremap(moved, PAGE, 2 * PAGE, MREMAP_MAYMOVE);
     say("mremap larger: %s", moved == MAP_FAILED ? strerrorname_np(errno) : "ok");
+    munmap(target, PAGE);
   }
   unsigned char *plain = mmap((void *)(bar + PAGE), PAGE, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);

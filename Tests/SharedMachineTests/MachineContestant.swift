@@ -1,0 +1,137 @@
+import AddressSpaces
+import CLinux
+import DMATypes
+import Shim
+import SimulatedPlatform
+import SoftwareIOMMU
+
+@testable import Conformance
+@testable import SharedMachine
+
+/// The product as several processes share it: nodes, descriptors, journals and the software IOMMU
+/// behind them. Each call is made by another process.
+final class MachineContestant: Contestant {
+  private let arena: ScriptArena
+  private let run: Run
+  private let machines: [Machine]
+  private var files: [Int: OpenedFile] = [:]
+  private var turn = 0
+  private let groups: [UInt64] = [3, 4, 6]
+  private let foreign: Int32
+
+  init(world: World, arena: ScriptArena, processes: Int) throws {
+    self.arena = arena
+    arena.restore()
+    let run = try Run(mappingLimit: world.entryLimit, isStrict: true)
+    self.run = run
+    machines = try (0..<processes).map { _ in try run.process() }
+    foreign = unsafe clinux_open("/dev/null", 2, 0)
+  }
+
+  deinit {
+    for file in files.values { run.abandon(file) }
+    _ = clinux_close(foreign)
+  }
+
+  var memoryBase: UInt64 { arena.base }
+
+  func perform(_ call: Call) -> Outcome {
+    turn += 1
+    let machine = machines[turn % machines.count]
+    do throws(Errno) {
+      switch call.verb {
+      case .openContainer:
+        return enter(try machine.open(inode: Run.containerNode, flags: 2), as: call.into)
+      case .openGroup:
+        guard let index = groups.firstIndex(of: call.numbers[0].value) else { throw .notFound }
+        return enter(try machine.open(inode: Run.groupNode(index), flags: 2), as: call.into)
+      case .deviceRead, .deviceWrite: return try access(call, machine)
+      default: break
+      }
+      guard let file = files[call.on] else { throw .badDescriptor }
+      if call.verb == .close {
+        files[call.on] = nil
+        run.close(file, in: machine)
+        return Outcome(0)
+      }
+      return ioctl(call, file, machine)
+    } catch {
+      return Outcome(-Int64(error.rawValue))
+    }
+  }
+
+  private func enter(_ opened: OpenedFile, as number: Int) -> Outcome {
+    run.descriptors.enter(opened)
+    if let before = files.updateValue(opened, forKey: number) { run.close(before, in: machines[0]) }
+    return Outcome(0)
+  }
+
+  private func ioctl(_ call: Call, _ file: OpenedFile, _ machine: Machine) -> Outcome {
+    if case .device = file.file.kind { return Outcome(0) }
+    let number = call.verb.request ?? UInt32(truncatingIfNeeded: call.numbers[0].value)
+    let structure = CallerStructure(call, base: memoryBase)
+    let argument = argument(of: call, structure)
+    var opened: OpenedFile?
+    let result = file.file.ioctl(machine, UInt64(number), argument, opened: &opened)
+    if let opened { return enter(opened, as: call.into) }
+    guard !call.verb.layout.isEmpty, result != -14 else { return Outcome(Int64(result)) }
+    return Outcome(Int64(result), bytes: arena.bytes(structure.readable, at: argument))
+  }
+
+  private func argument(of call: Call, _ structure: CallerStructure) -> UInt64 {
+    switch call.verb {
+    case .checkExtension, .setIOMMU: call.numbers[0].value
+    case .getAPIVersion, .unsetContainer: 0
+    case .ioctl: 0 &- 4096
+    case .getDeviceFD: arena.place(Array(call.name.utf8) + [0], at: call.place)
+    case .setContainer: arena.place(bytes(of: call.other), at: call.place)
+    default: arena.place(structure.bytes, at: call.place)
+    }
+  }
+
+  private func bytes(of other: Other) -> [UInt8] {
+    let descriptor: Int32 =
+      switch other {
+      case .closed: -1
+      case .foreign: foreign
+      case .descriptor(let number): files[number]?.descriptor ?? -1
+      }
+    return (0..<4).map { UInt8(truncatingIfNeeded: descriptor >> (8 * $0)) }
+  }
+
+  private func access(_ call: Call, _ machine: Machine) throws(Errno) -> Outcome {
+    let iova = IOVA(call.numbers[0].value & ~7)
+    guard let unit = machine.units.first(where: { $0.name.rawValue == call.name }) else {
+      throw .badAddress
+    }
+    let environment = DeviceUnitEnvironment(unit: unit, machine: machine)
+    var word = call.verb == .deviceRead ? 0 : call.numbers[1].value
+    var failure: Errno?
+    unsafe withUnsafeMutableBytes(of: &word) { bytes in
+      do throws(Errno) {
+        if call.verb == .deviceRead {
+          try unsafe environment.dmaRead(bytes, from: iova)
+        } else {
+          try unsafe environment.dmaWrite(UnsafeRawBufferPointer(bytes), to: iova)
+        }
+      } catch {
+        failure = error
+      }
+    }
+    if let failure { throw failure }
+    if call.verb == .deviceRead { return Outcome(Int64(word >> 1)) }
+    try noteWrite(iova, unit, machine)
+    return Outcome(0)
+  }
+
+  /// Remembers where the word went, so that the next script finds the memory as it was.
+  private func noteWrite(_ iova: IOVA, _ unit: DeviceUnit, _ machine: Machine) throws(Errno) {
+    let replica = try machine.replica(machine.container(ofGroupAt: unit.group))
+    let group = machine.groups[unit.group].number
+    let place = replica.withSession { session, _ in
+      session.backend.translate(
+        iova, access: .write, by: group, mappings: session.state.mappings)
+    }
+    if let place { arena.noteWrite(at: place.address.rawValue) }
+  }
+}
