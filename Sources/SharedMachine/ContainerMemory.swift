@@ -6,8 +6,8 @@ internal import UAPI
 /// Reaches the memory that a container's mappings name: this process's through guarded copies,
 /// another's through process_vm_*.
 ///
-/// Software cannot pin: what stands at the address now is what devices reach. What `mprotect` closed
-/// since the mapping was made they reach as well, as they reach pinned pages.
+/// Software cannot pin: what stands at the address now is what devices reach. What `mprotect`
+/// closed since the mapping was made they reach as well, as they reach pinned pages.
 public struct ContainerMemory: DMAMemory {
   private let owners: OwnerTable
   private let process: ProcessIdentity

@@ -91,8 +91,8 @@ extension Machine {
       // goes when its place is taken.
       let older = remember(number)
       if older != 0 { machine.removeIfUnreachable(older) }
-      // The journal's descriptor is closed before the program's is opened: that gets the number that
-      // the kernel would give it, which may be the last.
+      // The journal's descriptor is closed before the program's is opened: that gets the number
+      // that the kernel would give it, which may be the last.
       let file = try makeJournal(number)
       do throws(Errno) {
         return (number, file, try openHeld(number, flags: flags))

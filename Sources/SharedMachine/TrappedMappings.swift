@@ -5,10 +5,10 @@ internal import Synchronization
 /// The program's mappings of device registers in this process: closed to the processor, so that
 /// every access faults and is performed by the device's model.
 ///
-/// Looked up by the fault handler, so reading takes no lock: an entry's first word counts its changes
-/// and is even while it is none. What takes an entry's place is entered before the entry goes, and
-/// every departure is counted: a reader that finds nothing, and saw none go, has missed nothing.
-/// Written under `lock`, which guards nothing else and is taken last.
+/// Looked up by the fault handler, so reading takes no lock: an entry's first word counts its
+/// changes and is even while it is none. What takes an entry's place is entered before the entry
+/// goes, and every departure is counted: a reader that finds nothing, and saw none go, has missed
+/// nothing. Written under `lock`, which guards nothing else and is taken last.
 final class TrappedMappings: Sendable {
   /// One mapping. `last` is inclusive; `offset` is the device file's at `start`.
   struct Entry: Sendable, Equatable, BitwiseCopyable {

@@ -2,7 +2,8 @@ import Glibc
 
 /// Why the dynamic linker would not load the preload into a program, if it would not.
 ///
-/// Read from the file's first bytes; what cannot be read or understood is left for execve(2) to judge.
+/// Read from the file's first bytes; what cannot be read or understood is left for execve(2) to
+/// judge.
 enum Executable {
   /// As much as is read: headers stand at the start of every program that linkers write.
   private static let headBytes = 4096

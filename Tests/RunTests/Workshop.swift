@@ -81,7 +81,8 @@ struct Outcome: Equatable {
 }
 
 extension Process {
-  /// Starts it with no signal blocked: the test library's threads block all, and children inherit that.
+  /// Starts it with no signal blocked: the test library's threads block all, and children inherit
+  /// that.
   func runUnblocked() throws {
     var (none, before) = (sigset_t(), sigset_t())
     sigemptyset(&none)
