@@ -40,7 +40,7 @@ private func markListed(_ records: UnsafeRawBufferPointer, _ directory: Int32) {
       number = number &* 10 &+ Int32(records[at] - 0x30)
       at += 1
     }
-    if number > 2 && number != directory { markIfOurs(number) }
+    if number != directory { markIfOurs(number) }
     start += Int(records.loadUnaligned(fromByteOffset: start + 16, as: UInt16.self))
   }
 }

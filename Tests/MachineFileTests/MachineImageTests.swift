@@ -35,7 +35,7 @@ struct MachineImageTests {
     }
   }
 
-  @Test(arguments: [(0, 4096), (1, 4096), (496, 4096), (497, 8192)])
+  @Test(arguments: [(0, 4096), (1, 4096), (432, 4096), (433, 8192)])
   func theSharedRegionHoldsAWordForEachGroup(groups: Int, byteCount: Int) {
     #expect(SharedRegion.byteCount(groups: groups) == byteCount)
     #expect(SharedRegion.container(ofGroupAt: groups) <= byteCount)
