@@ -95,6 +95,7 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
   /// Where the range would be entered, or nil when another shares an address with it.
   @inlinable public func gap(for range: IOVARange) -> Place? {
     guard let leaf = tree.leaf(for: range.start.rawValue) else { return Place(in: tree, at: nil) }
+    leaf.prefetch()
     let next = Cursor(leaf: leaf, index: leaf.upperBound(range.start.rawValue))
     if let before = next.predecessor, before.last >= range.start.rawValue { return nil }
     if let after = next.normalized, after.start <= range.last.rawValue { return nil }
@@ -104,6 +105,7 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
   /// The element whose range holds the address, and its place.
   @inlinable public func find(_ address: IOVA) -> (element: Element, place: Place)? {
     guard let leaf = tree.leaf(for: address.rawValue) else { return nil }
+    leaf.prefetch()
     let next = Cursor(leaf: leaf, index: leaf.upperBound(address.rawValue))
     guard let found = next.predecessor, found.last >= address.rawValue else { return nil }
     return (found.element, Place(in: tree, at: found))
