@@ -280,6 +280,9 @@ uint64_t clinux_readable(uint64_t address, uint64_t length) {
   return readable;
 }
 
+void clinux_allow_huge_pages(uint64_t address, uint64_t length, int32_t allow) {
+  enter(SYS_madvise, (long)address, (long)length, allow ? MADV_HUGEPAGE : MADV_NOHUGEPAGE, 0, 0, 0);
+}
 void clinux_collapse(uint64_t address, uint64_t length) {
   enter(SYS_madvise, (long)address, (long)length, 25 /* MADV_COLLAPSE */, 0, 0, 0);
 }

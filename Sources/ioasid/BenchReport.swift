@@ -75,7 +75,7 @@ struct BenchReport {
   }
 
   private var notes: String {
-    (isQuick ? "Quick: one run a row, which shows that the rows work and nothing else.\n" : "")
+    (isQuick ? "Quick: one run a row, of few mappings, which shows that the rows work and nothing else.\n" : "")
       + """
       Medians over runs after a warm-up. map, unmap: whole MAP_DMA and UNMAP_DMA of 4 KiB from a C
       program; random ones of the mappings (one in sixteen; all of a thousand) are taken away and
