@@ -30,6 +30,9 @@ internal import CLinux
   /// No run before it has room.
   private var firstWithRoom = 0
 
+  /// Runs of two megabytes that hold blocks.
+  var runCount: Int { runs.count }
+
   /// A pool of blocks of `blockBytes` each, aligned to 16.
   public init(blockBytes: Int) { self.blockBytes = (blockBytes + 15) & ~15 }
 
