@@ -94,7 +94,9 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
 
   /// Where the range would be entered, or nil when another shares an address with it.
   @inlinable public func gap(for range: IOVARange) -> Place? {
-    guard let leaf = tree.leaf(for: range.start.rawValue) else { return Place(at: nil, revision: tree.revision) }
+    guard let leaf = tree.leaf(for: range.start.rawValue) else {
+      return Place(at: nil, revision: tree.revision)
+    }
     leaf.prefetch()
     let next = Cursor(leaf: leaf, index: leaf.upperBound(range.start.rawValue))
     if let before = next.predecessor, before.last >= range.start.rawValue { return nil }
