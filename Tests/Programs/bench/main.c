@@ -88,7 +88,7 @@ static void begin(void) {
 
 // The bytes that the run keeps for its containers: their files, by what is allocated.
 static long journal(void) {
-  static const char directory[] = "/sys/module/ioasid/containers";
+  static const char directory[] = "/sys/module/ioasid/journals";
   DIR *files = opendir(directory);
   struct dirent *entry;
   struct stat status;
