@@ -43,11 +43,18 @@ public protocol AddressSpaceBackend {
   /// Takes the group's devices off their table: they reach no memory.
   mutating func detach(_ group: GroupNumber)
 
+  /// A mapping that starts at the address may be made or removed next: a hint, without effect.
+  func prepareChange(at iova: IOVA, in space: IOASID)
   /// Makes memory of the calling process reachable in every table of the space
   /// (`IOMMU_IOAS_MAP`, fixed).
   mutating func map(_ mapping: Mapping, in space: IOASID) throws(Errno)
   /// Removes exactly one earlier mapping (`IOMMU_IOAS_UNMAP`).
   mutating func unmap(_ range: IOVARange, in space: IOASID) throws(Errno)
+}
+
+extension AddressSpaceBackend {
+  /// Most backends have nothing to prepare.
+  @inlinable public func prepareChange(at iova: IOVA, in space: IOASID) {}
 }
 
 /// A backend whose effects live in this process, so that each process keeps a copy of them.

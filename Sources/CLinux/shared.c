@@ -280,6 +280,13 @@ uint64_t clinux_readable(uint64_t address, uint64_t length) {
   return readable;
 }
 
+void clinux_allow_huge_pages(uint64_t address, uint64_t length, int32_t allow) {
+  enter(SYS_madvise, (long)address, (long)length, allow ? MADV_HUGEPAGE : MADV_NOHUGEPAGE, 0, 0, 0);
+}
+void clinux_collapse(uint64_t address, uint64_t length) {
+  enter(SYS_madvise, (long)address, (long)length, 25 /* MADV_COLLAPSE */, 0, 0, 0);
+}
+
 uint64_t *clinux_wiped_page(void) {
   int64_t page = clinux_map(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (page < 0 && page > -4096) return 0;

@@ -28,9 +28,9 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
     @usableFromInline let cursor: Cursor?
     @usableFromInline let revision: Revision
 
-    @inlinable init(in tree: Tree, at cursor: Cursor?) {
+    @inlinable init(at cursor: Cursor?, revision: Revision) {
       self.cursor = cursor
-      revision = tree.revision
+      self.revision = revision
     }
   }
 
@@ -94,19 +94,23 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
 
   /// Where the range would be entered, or nil when another shares an address with it.
   @inlinable public func gap(for range: IOVARange) -> Place? {
-    guard let leaf = tree.leaf(for: range.start.rawValue) else { return Place(in: tree, at: nil) }
+    guard let leaf = tree.leaf(for: range.start.rawValue) else {
+      return Place(at: nil, revision: tree.revision)
+    }
+    leaf.prefetch()
     let next = Cursor(leaf: leaf, index: leaf.upperBound(range.start.rawValue))
     if let before = next.predecessor, before.last >= range.start.rawValue { return nil }
     if let after = next.normalized, after.start <= range.last.rawValue { return nil }
-    return Place(in: tree, at: next)
+    return Place(at: next, revision: tree.revision)
   }
 
   /// The element whose range holds the address, and its place.
   @inlinable public func find(_ address: IOVA) -> (element: Element, place: Place)? {
     guard let leaf = tree.leaf(for: address.rawValue) else { return nil }
+    leaf.prefetch()
     let next = Cursor(leaf: leaf, index: leaf.upperBound(address.rawValue))
     guard let found = next.predecessor, found.last >= address.rawValue else { return nil }
-    return (found.element, Place(in: tree, at: found))
+    return (found.element, Place(at: found, revision: tree.revision))
   }
 
   /// Adds a range, which must overlap no other, at the place that `gap` answered.
@@ -174,6 +178,7 @@ extension RangeMap: Sequence {
     /// The next element, or nil at the end.
     @inlinable public mutating func next() -> Element? {
       guard let here = place else { return nil }
+      if here.index == 0 { here.leaf.next?.prefetch() }
       place = here.successor
       return here.element
     }

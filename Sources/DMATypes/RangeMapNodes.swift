@@ -1,5 +1,7 @@
-// The nodes of RangeMap: blocks of raw memory in which keys, ends and values lie in columns, so
-// that a search reads keys only.
+public import CLinux
+
+// The nodes of RangeMap: blocks of raw memory in which the keys lie in a column of their own, so
+// that a search reads nothing else.
 //
 // SAFETY, for the whole file: a handle is made only by `allocate` or read from a live node of the
 // same tree; the tree frees a node only after taking the last reference to it out of its parent and
@@ -70,25 +72,35 @@ extension RangeMap {
     // Count, previous and next leaf, and eight bytes that keep the columns aligned to 16.
     @inlinable static var headerBytes: Int { 32 }
     @inlinable static var byteCount: Int {
-      headerBytes + capacity * (16 + MemoryLayout<Value>.stride)
+      headerBytes + capacity * (8 + MemoryLayout<Rest>.stride)
     }
 
-    @inlinable static func allocate() -> Self {
-      precondition(MemoryLayout<Value>.alignment <= 16)
-      let leaf = unsafe Self(base: .allocate(byteCount: byteCount, alignment: 16))
+    /// What a leaf holds of a range beside its start: found together, moved together.
+    @usableFromInline struct Rest: BitwiseCopyable {
+      @usableFromInline var last: UInt64
+      @usableFromInline var value: Value
+
+      @inlinable init(last: UInt64, value: Value) {
+        self.last = last
+        self.value = value
+      }
+    }
+
+    @inlinable static func allocate(in pool: BlockPool) -> Self {
+      precondition(MemoryLayout<Rest>.alignment <= 16)
+      let leaf = unsafe Self(base: pool.allocate())
       leaf.count = 0
       leaf.previous = nil
       leaf.next = nil
       unsafe leaf.starts.initialize(repeating: 0, count: capacity)
       return leaf
     }
-    @inlinable func free() { unsafe base.deallocate() }
+    @inlinable func free(to pool: BlockPool) { unsafe pool.free(base) }
     /// A leaf with the same ranges and no neighbours.
-    @inlinable func clone() -> Self {
-      let leaf = Self.allocate()
+    @inlinable func clone(in pool: BlockPool) -> Self {
+      let leaf = Self.allocate(in: pool)
       unsafe leaf.starts.update(from: starts, count: count)
-      unsafe leaf.lasts.update(from: lasts, count: count)
-      unsafe leaf.values.update(from: values, count: count)
+      unsafe leaf.rests.update(from: rests, count: count)
       leaf.count = count
       return leaf
     }
@@ -120,19 +132,28 @@ extension RangeMap {
     @inlinable var starts: UnsafeMutablePointer<UInt64> {
       unsafe (base + Self.headerBytes).assumingMemoryBound(to: UInt64.self)
     }
-    @inlinable var lasts: UnsafeMutablePointer<UInt64> { unsafe starts + Self.capacity }
-    @inlinable var values: UnsafeMutablePointer<Value> {
-      unsafe (base + (Self.headerBytes + 16 * Self.capacity)).assumingMemoryBound(to: Value.self)
+    @inlinable var rests: UnsafeMutablePointer<Rest> {
+      unsafe (base + (Self.headerBytes + 8 * Self.capacity)).assumingMemoryBound(to: Rest.self)
+    }
+
+    /// Asks for all of the node before any of it is needed, so that its cache misses overlap: one
+    /// search reads all keys, and the change after it moves half of the rest.
+    @inlinable @inline(__always) func prefetch() {
+      var offset = 0
+      while offset < Self.byteCount {
+        unsafe clinux_prefetch(base + offset)
+        offset &+= 64
+      }
     }
 
     @inlinable func start(at index: Int) -> UInt64 { unsafe starts[index] }
-    @inlinable func last(at index: Int) -> UInt64 { unsafe lasts[index] }
+    @inlinable func last(at index: Int) -> UInt64 { unsafe rests[index].last }
     @inlinable func element(at index: Int) -> Element {
       unsafe Element(
-        range: IOVARange(start: IOVA(starts[index]), last: IOVA(lasts[index])),
-        value: values[index])
+        range: IOVARange(start: IOVA(starts[index]), last: IOVA(rests[index].last)),
+        value: rests[index].value)
     }
-    @inlinable func setValue(_ value: Value, at index: Int) { unsafe values[index] = value }
+    @inlinable func setValue(_ value: Value, at index: Int) { unsafe rests[index].value = value }
 
     /// The index of the first range that starts above `start`.
     @inlinable func upperBound(_ start: UInt64) -> Int {
@@ -142,19 +163,16 @@ extension RangeMap {
     @inlinable func insert(start: UInt64, last: UInt64, _ value: Value, at index: Int) {
       let count = self.count
       unsafe openGap(starts, at: index, count: count)
-      unsafe openGap(lasts, at: index, count: count)
-      unsafe openGap(values, at: index, count: count)
+      unsafe openGap(rests, at: index, count: count)
       unsafe starts[index] = start
-      unsafe lasts[index] = last
-      unsafe values[index] = value
+      unsafe rests[index] = Rest(last: last, value: value)
       self.count = count + 1
     }
 
     @inlinable func remove(at index: Int) {
       let count = self.count
       unsafe closeGap(starts, at: index, count: count)
-      unsafe closeGap(lasts, at: index, count: count)
-      unsafe closeGap(values, at: index, count: count)
+      unsafe closeGap(rests, at: index, count: count)
       self.count = count - 1
     }
 
@@ -162,8 +180,7 @@ extension RangeMap {
     @inlinable func share(with right: Leaf, goal: Int) {
       let (mine, its) = (count, right.count)
       unsafe shift(starts, mine, right.starts, its, goal: goal)
-      unsafe shift(lasts, mine, right.lasts, its, goal: goal)
-      unsafe shift(values, mine, right.values, its, goal: goal)
+      unsafe shift(rests, mine, right.rests, its, goal: goal)
       count = goal
       right.count = mine + its - goal
     }

@@ -36,6 +36,7 @@ extension RangeMap {
     // again would cost as much as a search.
     // SAFETY: ours alone from init to deinit, never handed out.
     @usableFromInline let state: UnsafeMutablePointer<State>
+    @usableFromInline let leaves = BlockPool(blockBytes: Leaf.byteCount)
 
     @inlinable init() {
       unsafe state = .allocate(capacity: 1)
@@ -134,7 +135,7 @@ extension RangeMap.Tree {
   @inlinable func capacity(level: Int) -> Int { level == 0 ? Leaf.capacity : Inner.capacity }
 
   @inlinable func plantRoot() -> Node {
-    let node = Node(Leaf.allocate())
+    let node = Node(Leaf.allocate(in: leaves))
     leafCount = 1
     root = node
     return node
@@ -167,7 +168,7 @@ extension RangeMap.Tree {
       }
     }
     if level == 0 {
-      let new = Leaf.allocate()
+      let new = Leaf.allocate(in: leaves)
       leafCount += 1
       full.leaf.link(new)
       parent.insert(start, Node(new), at: index + 1)
@@ -250,7 +251,7 @@ extension RangeMap.Tree {
     if level == 0 {
       a.leaf.share(with: b.leaf, goal: total)
       b.leaf.unlink()
-      b.leaf.free()
+      b.leaf.free(to: leaves)
       leafCount -= 1
     } else {
       a.inner.share(with: b.inner, goal: total)
@@ -267,7 +268,7 @@ extension RangeMap.Tree {
   }
 
   @inlinable func uproot(_ leaf: Leaf) {
-    leaf.free()
+    leaf.free(to: leaves)
     leafCount = 0
     root = nil
   }
@@ -276,7 +277,7 @@ extension RangeMap.Tree {
 // The whole tree.
 extension RangeMap.Tree {
   @inlinable func free(_ node: Node, level: Int) {
-    guard level > 0 else { return node.leaf.free() }
+    guard level > 0 else { return node.leaf.free(to: leaves) }
     for index in 0..<node.inner.count { free(node.inner.child(at: index), level: level - 1) }
     node.inner.free()
   }
@@ -284,7 +285,7 @@ extension RangeMap.Tree {
   @inlinable func copy() -> RangeMap<Value>.Tree {
     let copy = RangeMap<Value>.Tree()
     var lastLeaf: Leaf?
-    copy.root = root.map { copyNode($0, level: height, after: &lastLeaf) }
+    copy.root = root.map { copyNode($0, level: height, into: copy.leaves, after: &lastLeaf) }
     copy.height = height
     copy.count = count
     copy.leafCount = leafCount
@@ -292,16 +293,19 @@ extension RangeMap.Tree {
     return copy
   }
 
-  @inlinable func copyNode(_ node: Node, level: Int, after lastLeaf: inout Leaf?) -> Node {
+  @inlinable func copyNode(
+    _ node: Node, level: Int, into leaves: BlockPool, after lastLeaf: inout Leaf?
+  ) -> Node {
     if level == 0 {
-      let new = node.leaf.clone()
+      let new = node.leaf.clone(in: leaves)
       lastLeaf?.link(new)
       lastLeaf = new
       return Node(new)
     }
     let new = Inner.allocate()
     for index in 0..<node.inner.count {
-      let child = copyNode(node.inner.child(at: index), level: level - 1, after: &lastLeaf)
+      let child = copyNode(
+        node.inner.child(at: index), level: level - 1, into: leaves, after: &lastLeaf)
       new.insert(node.inner.key(at: index), child, at: index)
     }
     return Node(new)

@@ -47,7 +47,9 @@ func currentMachine() -> Machine { withMachine { $0 } }
 private func withMachine<Result>(_ body: (Machine) -> Result) -> Result {
   // SAFETY: set before the functions that read it are handed out.
   unsafe machine.unsafelyUnwrapped._withUnsafeGuaranteedRef {
-    body(_fastPath($0.isCurrent) ? $0 : machineAfterFork($0))
+    // Two calls, because to choose between two machines would count a reference.
+    if _fastPath($0.isCurrent) { return body($0) }
+    return body(machineAfterFork($0))
   }
 }
 

@@ -197,7 +197,12 @@ struct ReplicaContent: ContainerServer {
   @inline(__always)
   mutating func rewriteIfLong() {
     let live = max(session.mappingCount, snapshotCount)
-    if journal.position.count > JournalFile.spareRecords + live + live >> 2 { rewrite() }
+    if journal.position.count > Self.mostRecords(live) { rewrite() }
+  }
+
+  @inline(__always)
+  private static func mostRecords(_ live: Int) -> Int {
+    JournalFile.spareRecords + live + live >> 2
   }
 
   /// Writes the live state into the other half of the file and switches to it by one store.
@@ -205,6 +210,7 @@ struct ReplicaContent: ContainerServer {
   private mutating func rewrite() {
     let records = journal.records
     let generation = journal.position.generation + 1
+    file.expect(Self.mostRecords(session.mappingCount), inHalfOf: generation)
     var index = 0
     let write = { (record: JournalRecord) in
       records[generation, index] = record

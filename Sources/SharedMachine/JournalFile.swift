@@ -83,6 +83,15 @@ final class JournalFile: Sendable {
     recordsOffset + (generation & 1 == 0 ? 0 : capacity * JournalRecord.byteCount)
   }
 
+  /// Says how many records a generation's half will hold, so that its memory can come in large
+  /// pieces: page by page it costs more than everything else about a record.
+  func expect(_ count: Int, inHalfOf generation: UInt64) {
+    let start = Self.half(of: generation, capacity: capacity)
+    memory.allowHugePages(
+      in: start..<start + min(count, capacity) * JournalRecord.byteCount,
+      of: start..<start + capacity * JournalRecord.byteCount)
+  }
+
   /// Gives back the memory of the half that a generation does not use.
   func forgetHalf(notOf generation: UInt64) {
     memory.forget(

@@ -5,7 +5,7 @@ internal import Shim
 internal import UAPI
 
 /// One legacy file that this process has open: what a descriptor of the program stands for.
-public final class OpenFile: @unchecked Sendable {
+@safe public final class OpenFile: @unchecked Sendable {
   enum Kind: Equatable {
     case container(UInt64)
     /// By its place in `Machine.groups`.
@@ -18,10 +18,13 @@ public final class OpenFile: @unchecked Sendable {
   /// A container's copy in this process. Set before the file is shared; a forked child, whose copy
   /// is another, looks it up by number.
   let replica: ContainerReplica?
+  // The same, to be called without counting a reference: the file is kept while a call is in it.
+  private let borrowedReplica: Unmanaged<ContainerReplica>?
 
   init(kind: Kind, replica: ContainerReplica? = nil) {
     self.kind = kind
     self.replica = replica
+    unsafe borrowedReplica = replica.map { unsafe Unmanaged.passUnretained($0) }
   }
 }
 
@@ -48,9 +51,11 @@ extension OpenFile {
   public func ioctl(
     _ machine: Machine, _ number: UInt64, _ argument: UInt64, opened: inout OpenedFile?
   ) -> Int {
-    if let replica, replica.belongs(to: machine) {
-      return replica.serve(number, argument, in: machine)
+    // SAFETY: `replica` keeps it as long as this file is there.
+    let served = unsafe borrowedReplica?._withUnsafeGuaranteedRef {
+      $0.belongs(to: machine) ? $0.serve(number, argument, in: machine) : nil
     }
+    if let served { return served }
     switch kind {
     case .container(let container):
       do throws(Errno) {

@@ -52,6 +52,20 @@ internal import DMATypes
   func forget(_ offset: Int, byteCount: Int) {
     unsafe _ = clinux_punch(UInt64(UInt(bitPattern: base + offset)), UInt64(byteCount))
   }
+
+  /// Lets pages to come be huge ones wherever all of one lies in `bytes`, and small ones elsewhere
+  /// in `whole`.
+  func allowHugePages(in bytes: Range<Int>, of whole: Range<Int>) {
+    let huge = 2 << 20
+    let first = (bytes.lowerBound + huge - 1) & ~(huge - 1)
+    let end = bytes.upperBound & ~(huge - 1)
+    func allow(_ bytes: Range<Int>, _ answer: Int32) {
+      let start = unsafe UInt64(UInt(bitPattern: base + bytes.lowerBound))
+      clinux_allow_huge_pages(start, UInt64(bytes.count), answer)
+    }
+    allow(whole, 0)
+    if first < end { allow(first..<end, 1) }
+  }
 }
 
 extension SharedMemory {

@@ -3,6 +3,11 @@ public import DMATypes
 
 // Everything that calls a backend is here: effects of granted plans, each whole or not at all.
 extension ContainerSession {
+  /// Lets the backend fetch what it will need while the state is searched.
+  @inlinable @inline(__always) func prepareChange(at iova: IOVA) {
+    if let space { backend.prepareChange(at: iova, in: space) }
+  }
+
   /// Makes a mapping reachable. Without a table its memory is not even looked at.
   @inlinable mutating func act(_ plan: MapPlan) throws(Errno) {
     guard plan.reachesTables, let space else { return }

@@ -61,6 +61,7 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   @inlinable public mutating func map(
     _ request: MapRequest, for caller: Caller, journal: inout some ContainerJournal
   ) throws(Errno) {
+    prepareChange(at: request.iova)
     let plan: MapPlan
     let place: RangeMap<MappedMemory>.Place
     do throws(Rule) {
@@ -79,6 +80,7 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   @inlinable public mutating func unmap(
     _ request: UnmapRequest, journal: inout some ContainerJournal
   ) throws(Errno) -> UInt64 {
+    prepareChange(at: request.iova)
     let plan: UnmapPlan
     let place: RangeMap<MappedMemory>.Place?
     do throws(Rule) {

@@ -1,3 +1,4 @@
+internal import CLinux
 internal import DMATypes
 
 /// A translation table as IOMMUs walk them: pages of 512 entries, leaves of 4 K, 2 M and 1 G.
@@ -23,6 +24,7 @@ internal import DMATypes
     let pageSizes: PageSizes
     let budget: PageBudget
     var pageCount = 0
+    let pages = BlockPool(blockBytes: RadixTable.pageByteCount)
     /// Those of the table's space.
     let mappings: MappingCount
     /// The next table of the same space.
@@ -44,7 +46,7 @@ internal import DMATypes
   private static var tableBit: UInt64 { 4 }
   private static var leafBit: UInt64 { 8 }
   private static var entriesPerPage: Int { 512 }
-  /// The entries and the number of them in use. malloc rounds 4096 up to as much.
+  /// The entries and the number of them in use.
   static var pageByteCount: Int { entriesPerPage * 8 + 8 }
 
   typealias Page = UnsafeMutablePointer<UInt64>
@@ -66,6 +68,7 @@ internal import DMATypes
 
   func free() {
     removeAllPages()
+    unsafe state.deinitialize(count: 1)
     unsafe state.deallocate()
   }
 
@@ -238,6 +241,18 @@ extension RadixTable {
     return unsafe (table, table + Int(truncatingIfNeeded: address &>> 12 & 511))
   }
 
+  /// Asks for the lines that a change of one page will need, before it is known to be granted.
+  @inline(__always) func prefetch(_ iova: IOVA) {
+    let address = iova.rawValue
+    guard unsafe middle(address).pointee.gigabyte == address &>> 30 else { return }
+    let middle = unsafe page(middle(address).pointee.page)
+    let entry = unsafe middle[Int(truncatingIfNeeded: address &>> 21 & 511)]
+    guard entry & Self.tableBit != 0 else { return }
+    let table = unsafe page(entry)
+    unsafe clinux_prefetch(table + Int(truncatingIfNeeded: address &>> 12 & 511))
+    unsafe clinux_prefetch(table + Self.entriesPerPage)
+  }
+
   /// Enters the one leaf of a mapping that holds an address.
   func promote(_ iova: IOVA, of range: IOVARange, _ memory: MappedMemory) {
     // The same leaf that `enter` would have made: the largest aligned run inside the mapping.
@@ -306,8 +321,7 @@ extension RadixTable {
   private func canAllocate(_ count: Int) -> Bool { mayHold(pageCount + count) }
 
   private func newPage() -> UInt64 {
-    let block = UnsafeMutableRawPointer.allocate(
-      byteCount: Self.pageByteCount, alignment: 16)
+    let block = unsafe state.pointee.pages.allocate()
     unsafe block.initializeMemory(as: UInt64.self, repeating: 0, count: Self.pageByteCount / 8)
     unsafe state.pointee.pageCount += 1
     return UInt64(UInt(bitPattern: block)) | Self.tableBit
@@ -384,7 +398,7 @@ extension RadixTable {
 
   private func freePage(_ entry: UInt64) {
     forgetMiddles()
-    unsafe page(entry).deallocate()
+    unsafe state.pointee.pages.free(page(entry))
     unsafe state.pointee.pageCount -= 1
   }
 }

@@ -94,6 +94,11 @@ public import DMATypes
     unsafe try directory.pointee.map(mapping, in: space)
   }
 
+  /// Asks the caches for what a change at the address will need.
+  @inlinable public func prepareChange(at iova: IOVA, in space: IOASID) {
+    unsafe directory.pointee.prefetch(iova, in: space)
+  }
+
   /// Enters what another process mapped; its memory is not asked for.
   public func adopt(_ mapping: Mapping, in space: IOASID) {
     unsafe directory.pointee.adopt(mapping, in: space)

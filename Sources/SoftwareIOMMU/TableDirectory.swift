@@ -177,6 +177,11 @@ extension TableDirectory {
     return first != nil
   }
 
+  @usableFromInline func prefetch(_ iova: IOVA, in space: IOASID) {
+    guard let index = try? index(space) else { return }
+    spaces[index].first?.prefetch(iova)
+  }
+
   @usableFromInline func map(_ mapping: Mapping, in space: IOASID) throws(Errno) {
     let index = try index(space)
     let (first, mappings) = (spaces[index].first, spaces[index].mappings)

@@ -14,7 +14,11 @@ enum BenchCommand {
     var runs = 9
     var starts = 60
     var pairs = 15
-    static let quick = Effort(processes: 1, runs: 1, starts: 1, pairs: 1)
+    /// Mappings in containers of those sizes.
+    var middle = 65_000
+    var large = 1_000_000
+    static let quick = Effort(
+      processes: 1, runs: 1, starts: 1, pairs: 1, middle: 6_500, large: 20_000)
   }
 
   static func run(_ words: [String]) throws(Refusal) {
@@ -47,12 +51,12 @@ struct Bench {
   }
 
   mutating func measure() throws(Refusal) {
-    let small = try calls(1000, passes: 40, batch: 1000, goal: nil)
-    let middle = try calls(65_000, passes: 8, batch: 4000, goal: 1.3)
-    let large = try calls(1_000_000, passes: 4, batch: 62_500, goal: 2.5)
+    let small = try calls(1000, passes: 40, goal: nil)
+    let middle = try calls(effort.middle, passes: 8, goal: 1.3)
+    let large = try calls(effort.large, passes: 4, goal: 2.5)
     addGrowth("map", small.map, large.map)
     addGrowth("unmap", small.unmap, large.unmap)
-    let scattered = try calls(65_000, isScattered: true, passes: 8, batch: 4000, goal: nil)
+    let scattered = try calls(effort.middle, isScattered: true, passes: 8, goal: nil)
     addMemory("dense", middle)
     addMemory("scattered", scattered)
     try addLookUps()
@@ -74,11 +78,12 @@ struct Bench {
   }
 
   private mutating func calls(
-    _ count: Int, isScattered: Bool = false, passes: Int, batch: Int, goal: Double?
+    _ count: Int, isScattered: Bool = false, passes: Int, goal: Double?
   ) throws(Refusal) -> Calls {
     var calls = Calls(count: count)
     var nanoseconds: (map: [Double], unmap: [Double]) = ([], [])
     let name = isScattered ? "\(count)-scattered" : "\(count)"
+    let batch = count == 1000 ? count : count / 16
     for process in 1...effort.processes {
       Progress.show("\(name) mappings, process \(process) of \(effort.processes)")
       let lines = try program.run(
@@ -135,7 +140,7 @@ struct Bench {
   }
 
   private mutating func addLookUps() throws(Refusal) {
-    for (count, goal) in [(65_000, 10.0), (1_000_000, 20.0)] {
+    for (count, goal) in [(effort.middle, 10.0), (effort.large, 20.0)] {
       Progress.show("look-ups among \(count) mappings")
       let runs = try LookUps.measure(count, runs: effort.processes * effort.runs)
       rows.append(

@@ -74,8 +74,11 @@ struct BenchReport {
     return text + "\n" + notes
   }
 
+  private let quickNote =
+    "Quick: one run a row, of few mappings: it shows that the rows work and nothing else.\n"
+
   private var notes: String {
-    (isQuick ? "Quick: one run a row, which shows that the rows work and nothing else.\n" : "")
+    (isQuick ? quickNote : "")
       + """
       Medians over runs after a warm-up. map, unmap: whole MAP_DMA and UNMAP_DMA of 4 KiB from a C
       program; random ones of the mappings (one in sixteen; all of a thousand) are taken away and

@@ -32,10 +32,21 @@ struct MountNamespace {
         try Self.map(user: user, group: group)
       }
       try System.mount("none", on: "/", flags: UInt(MS_REC) | UInt(MS_PRIVATE))
-      try System.mount(
-        "ioasid", on: Self.scaffold, type: "tmpfs", flags: UInt(MS_NOSUID) | UInt(MS_NODEV),
-        data: "mode=755")
+      try Self.mountMemory()
     } catch { throw Self.forbidden(error.number) }
+  }
+
+  /// Huge pages are for the journals of large containers; a kernel without them refuses the word.
+  private static func mountMemory() throws(System.Failure) {
+    func mount(_ options: String) throws(System.Failure) {
+      try System.mount(
+        "ioasid", on: scaffold, type: "tmpfs", flags: UInt(MS_NOSUID) | UInt(MS_NODEV),
+        data: options)
+    }
+    do throws(System.Failure) { try mount("mode=755,huge=advise") } catch {
+      guard error.number == EINVAL else { throw error }
+      try mount("mode=755")
+    }
   }
 
   private static func map(user: uid_t, group: gid_t) throws(System.Failure) {

@@ -23,11 +23,11 @@ struct BenchTests {
   }
 
   static let rowNames = [
-    "map-1000", "unmap-1000", "map-65000", "unmap-65000", "map-1000000", "unmap-1000000",
-    "map-growth", "unmap-growth", "map-65000-scattered", "unmap-65000-scattered", "memory-dense",
+    "map-1000", "unmap-1000", "map-6500", "unmap-6500", "map-20000", "unmap-20000",
+    "map-growth", "unmap-growth", "map-6500-scattered", "unmap-6500-scattered", "memory-dense",
     "memory-dense-after-churn", "journal-dense-after-churn", "memory-scattered",
-    "memory-scattered-after-churn", "journal-scattered-after-churn", "look-up-65000",
-    "look-up-1000000", "other-ioctl", "process-start", "resident-memory",
+    "memory-scattered-after-churn", "journal-scattered-after-churn", "look-up-6500",
+    "look-up-20000", "other-ioctl", "process-start", "resident-memory",
   ]
 
   @Test(.enabled(if: Tool.canBuildViews, "needs namespaces"))

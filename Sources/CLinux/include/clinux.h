@@ -15,6 +15,9 @@ size_t clinux_touch_for_read(uint64_t address, size_t count);
 /// The same with an atomic OR of 0: whatever another thread writes meanwhile is kept.
 size_t clinux_touch_for_write(uint64_t address, size_t count);
 
+/// Asks the processor for the line at an address that will be written soon; any address will do, nothing faults.
+static inline void clinux_prefetch(const void *_Nullable address) { __builtin_prefetch(address, 1); }
+
 /// Given the third argument of a SIGSEGV or SIGBUS handler: when the fault happened inside one of the
 /// functions above, makes that function return its failure and answers 1; otherwise changes nothing and
 /// answers 0. Decided by instruction pointer: a non-canonical pointer faults with si_addr 0.

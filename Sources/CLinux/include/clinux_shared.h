@@ -65,6 +65,11 @@ uint64_t clinux_readable(uint64_t address, uint64_t length);
 /// Gives the pages of a shared mapping back to the file system: they read as zeros (MADV_REMOVE).
 int64_t clinux_punch(uint64_t address, uint64_t length);
 
+/// Whether pages of a shared mapping that are not there yet may come as huge pages (MADV_HUGEPAGE, MADV_NOHUGEPAGE).
+void clinux_allow_huge_pages(uint64_t address, uint64_t length, int32_t allow);
+/// Makes huge pages of private memory that is there already (MADV_COLLAPSE). Where the kernel cannot, nothing changes.
+void clinux_collapse(uint64_t address, uint64_t length);
+
 /// A private page that a forked child finds zeroed (MADV_WIPEONFORK). Null when there is no memory.
 uint64_t *_Nullable clinux_wiped_page(void);
 int32_t clinux_pid(void);
