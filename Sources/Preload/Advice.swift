@@ -33,6 +33,7 @@ public func interposedMsync(_ address: Word, _ length: Word, _ flags: Word) -> W
 /// Registers are never paged out: the kernel passes over them, and would fail on a closed mapping.
 @inline(__always)
 private func locked(_ result: Word, _ address: Word, _ length: Word) -> Word {
+  limitsMayHaveChanged()
   if _slowPath(int(result) < 0 && loadedEngine() != nil),
     cpreload_errno().pointee == Errno.ENOMEM, trapping(address, length) != nil
   {

@@ -1,8 +1,9 @@
 import CEngine
 import CPreload
 
-// How much memory a program may lock follows from its limit and its capabilities. The engine asks
-// for both once and is told of every call that may change them.
+// How much memory a program may lock follows from its limit, its capabilities and what it has
+// locked already. The engine keeps what it knows of them and is told of every call that may change
+// them.
 
 @inline(__always)
 private func changing(_ result: Word) -> Word {
@@ -40,6 +41,12 @@ public func interposedPrlimit(_ pid: Word, _ resource: Word, _ new: Word, _ old:
 @c(prlimit64)
 public func interposedPrlimit64(_ pid: Word, _ resource: Word, _ new: Word, _ old: Word) -> Word {
   changing(next(cpreload_next_prlimit64, Call4.self)(pid, resource, new, old))
+}
+
+/// Stands in front of libc's `mlockall`.
+@c(mlockall)
+public func interposedMlockall(_ flags: Word) -> Word {
+  changing(next(cpreload_next_mlockall, Call1.self)(flags))
 }
 
 /// Stands in front of libc's `capset`.

@@ -4,6 +4,7 @@ import CPreload
 enum MapFlag {
   static var fixed: Word { 0x10 }
   static var anonymous: Word { 0x20 }
+  static var locked: Word { 0x2000 }
 }
 
 @inline(__always)
@@ -18,6 +19,7 @@ private func mapped(
   notice(protection)
   let call = next(name, Call6.self)
   let result = call(address, length, protection, flags, descriptor, offset)
+  if _slowPath(flags & MapFlag.locked != 0) { limitsMayHaveChanged() }
   if _slowPath(flags & MapFlag.fixed != 0), result != -1, let engine = trapping(address, length) {
     inside { engine.pointee.covered(UInt64(UInt(bitPattern: address)), bytes(length)) }
   }

@@ -46,15 +46,16 @@ public struct ContainerMemory: DMAMemory {
         there = min(there, clinux_readable(address.rawValue, there))
       }
       guard there >> 12 <= allowed else { throw .noMemory }
-      if there == left { return }
       allowed -= there >> 12
+      if there == left { break }
       address = address.advanced(by: there)
       left -= there
       guard let registers = trapped.bytes(at: address, access: access) else { throw .badAddress }
-      if registers >= left { return }
+      if registers >= left { break }
       address = address.advanced(by: registers)
       left -= registers
     }
+    allowance.pages = allowed
   }
 
   /// Copies out of the owner's memory.

@@ -50,15 +50,38 @@ typealias SoftwareSession = ContainerSession<SoftwareIOMMU<ContainerMemory>>
 
   /// Serves an ioctl of the container: its result, or −errno.
   ///
-  /// What a MAP may pin is asked before the lock is taken: the answer takes every container's.
+  /// Under a limit a MAP first spends what is known to be allowed. Only when that is too little is
+  /// everything counted, before the lock is taken, because the count takes every container's.
   @inline(__always)
   func serve(_ number: UInt64, _ argument: UInt64, in machine: Machine) -> Int {
     let number = UInt32(truncatingIfNeeded: number)
-    let isMap = ContainerCodec.command(of: number) == .map
-    let allowance = isMap ? machine.lockAllowance() : .max
+    guard let limit = machine.lockLimit.value, ContainerCodec.command(of: number) == .map else {
+      var unlimited = UInt64.max
+      return serve(number, argument, allowance: &unlimited)
+    }
+    return map(number, argument, limit, machine)
+  }
+
+  @inline(never)
+  private func map(
+    _ number: UInt32, _ argument: UInt64, _ limit: UInt64, _ machine: Machine
+  ) -> Int {
+    var allowance = machine.lockLimit.takeCredit()
+    var result = serve(number, argument, allowance: &allowance)
+    if result == -Int(Errno.noMemory.rawValue) {
+      allowance = machine.lockAllowance(of: limit)
+      result = serve(number, argument, allowance: &allowance)
+    }
+    machine.lockLimit.giveCredit(allowance)
+    return result
+  }
+
+  @inline(__always)
+  private func serve(_ number: UInt32, _ argument: UInt64, allowance: inout UInt64) -> Int {
     lock.take()
     defer { lock.drop() }
     unsafe content.pointee.allowance.pages = allowance
+    defer { allowance = unsafe content.pointee.allowance.pages }
     unsafe content.pointee.catchUp()
     unsafe content.pointee.rewriteIfLong()
     return unsafe ContainerCodec.serve(number, argument, by: &content.pointee)

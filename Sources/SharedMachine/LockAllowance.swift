@@ -9,10 +9,15 @@ internal import Synchronization
 final class LockLimit: Sendable {
   private let pages = Atomic<UInt64>(.max)
 
+  /// Pages that were found to be allowed and have not been pinned since: as long as they last,
+  /// nobody needs to count. What is unpinned meanwhile comes back at the next count.
+  private let credit = Atomic<UInt64>(0)
+
   init() { refresh() }
 
-  /// Asks again: the limit or the capability may have changed.
+  /// Asks again: the limit, the capability or what the program has locked itself may have changed.
   func refresh() {
+    credit.store(0, ordering: .relaxed)
     // CAP_IPC_LOCK; RLIM_INFINITY
     let bytes = clinux_has_capability(14) != 0 ? UInt64.max : clinux_lock_limit()
     pages.store(bytes == .max ? .max : bytes >> 12, ordering: .relaxed)
@@ -24,6 +29,11 @@ final class LockLimit: Sendable {
     return pages == .max ? nil : pages
   }
 
+  /// Takes the whole credit: nobody else spends it meanwhile.
+  func takeCredit() -> UInt64 { credit.exchange(0, ordering: .relaxed) }
+  /// Gives back what was not spent.
+  func giveCredit(_ pages: UInt64) { credit.wrappingAdd(pages, ordering: .relaxed) }
+
   /// What is left of a limit when `charged` pages are mapped.
   func allowance(of limit: UInt64, charged: UInt64) -> UInt64 {
     let used = charged + clinux_locked_bytes() >> 12
@@ -33,6 +43,6 @@ final class LockLimit: Sendable {
 
 /// The pages that the next MAP in a container may pin; the container's lock guards it.
 final class LockAllowance: @unchecked Sendable {
-  /// `.max` where there is no limit.
+  /// `.max` where there is no limit. A MAP takes what it pins.
   var pages = UInt64.max
 }

@@ -163,15 +163,8 @@ public final class Machine: @unchecked Sendable {
   /// The process's limits or capabilities may have changed.
   public func limitsMayHaveChanged() { lockLimit.refresh() }
 
-  /// The pages that a MAP may pin; `.max` without a limit, which costs one look.
-  @inline(__always)
-  func lockAllowance() -> UInt64 {
-    guard let limit = lockLimit.value else { return .max }
-    return lockAllowance(of: limit)
-  }
-
-  @inline(never)
-  private func lockAllowance(of limit: UInt64) -> UInt64 {
+  /// The pages that a MAP may pin under a limit, counted anew.
+  func lockAllowance(of limit: UInt64) -> UInt64 {
     // Each container is asked by itself: no two locks are held at once.
     let charged = replicas.withLock { Array($0.values) }.reduce(0) { $0 + $1.chargedPages }
     return lockLimit.allowance(of: limit, charged: charged)

@@ -46,7 +46,7 @@ static inline int32_t *_Nonnull cpreload_errno(void) { return &errno; }
   X(posix_fallocate64) X(sync_file_range) X(readahead) X(copy_file_range) X(sendfile) X(sendfile64) X(splice) \
   X(lockf) X(lockf64) X(fchmod) X(fchown) X(readlink) X(readlinkat) X(__readlink_chk) X(__readlinkat_chk) \
   X(fstat) X(fstat64) X(__fxstat) X(__fxstat64) X(fstatat) X(fstatat64) X(__fxstatat) X(__fxstatat64) X(statx) \
-  X(setrlimit) X(setrlimit64) X(prlimit) X(prlimit64) X(capset) X(setuid) X(seteuid) X(setreuid) X(setresuid) \
+  X(mlockall) X(setrlimit) X(setrlimit64) X(prlimit) X(prlimit64) X(capset) X(setuid) X(seteuid) X(setreuid) X(setresuid) \
   X(recvmsg) X(recvmmsg) X(sigaction) X(sigprocmask) X(pthread_sigmask) \
   X(sigsuspend) X(pselect) X(ppoll) X(__ppoll_chk) X(epoll_pwait) X(epoll_pwait2) X(syscall)
 
