@@ -24,12 +24,12 @@ func tests(_ name: String, _ imports: [Target.Dependency], touchesMemory: Bool =
 /// The preload goes into every process of a run: no Swift runtime, no heap, nothing needed but
 /// libc, and no symbol shown but those it stands in front of. Optimised in every configuration,
 /// because a global that is not constant would be set up under a lock that no signal handler may
-/// wait for.
+/// wait for; and for size, because every page of it is resident in every process.
 let preload: Target = .target(
   name: "Preload", dependencies: ["CPreload", "CEngine"], exclude: ["exports.map"],
   swiftSettings: settings() + [
     .enableExperimentalFeature("Embedded"),
-    .unsafeFlags(["-O", "-wmo", "-no-allocations"]),
+    .unsafeFlags(["-Osize", "-wmo", "-no-allocations"]),
   ],
   linkerSettings: [
     .unsafeFlags(
