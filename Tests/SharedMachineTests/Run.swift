@@ -4,7 +4,6 @@ import Foundation
 import LegacyVFIO
 import MachineFile
 import SimulatedPlatform
-import Synchronization
 import Testing
 import UAPI
 
@@ -87,12 +86,14 @@ final class Run: @unchecked Sendable {
   }
 }
 
-/// The descriptors of the test's process that stand for files of a run.
-final class Descriptors: DescriptorTable {
-  private let files = Mutex<[Int32: OpenFile]>([:])
-  func enter(_ opened: OpenedFile) { files.withLock { $0[opened.descriptor] = opened.file } }
-  func forget(_ descriptor: Int32) { files.withLock { $0[descriptor] = nil } }
-  func file(_ descriptor: Int32) -> OpenFile? { files.withLock { $0[descriptor] } }
+/// The descriptors of the test's process that stand for files of a run. Under Foundation's lock,
+/// which the thread sanitizer knows.
+final class Descriptors: DescriptorTable, @unchecked Sendable {
+  private let lock = NSLock()
+  private var files: [Int32: OpenFile] = [:]
+  func enter(_ opened: OpenedFile) { lock.withLock { files[opened.descriptor] = opened.file } }
+  func forget(_ descriptor: Int32) { lock.withLock { files[descriptor] = nil } }
+  func file(_ descriptor: Int32) -> OpenFile? { lock.withLock { files[descriptor] } }
   func hide(_ descriptor: Int32) -> Int32 { descriptor }
   func reveal(_ descriptor: Int32) {}
   var hidesReading: Bool { false }
