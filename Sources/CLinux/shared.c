@@ -34,6 +34,12 @@ int32_t clinux_lock_take(void *lock) {
   return 1;
 }
 
+int32_t clinux_lock_try(void *lock) {
+  int failure = pthread_mutex_trylock(lock);
+  if (failure == EOWNERDEAD) pthread_mutex_consistent(lock);
+  return failure == 0 || failure == EOWNERDEAD;
+}
+
 void clinux_lock_drop(void *lock) { pthread_mutex_unlock(lock); }
 
 // The last byte a file can have: a lock there meets none of the program's, whose ranges the preload ends before it.

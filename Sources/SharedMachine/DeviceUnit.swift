@@ -5,7 +5,6 @@ internal import LegacyVFIO
 internal import Shim
 internal import SimulatedPlatform
 internal import SoftwareIOMMU
-internal import Synchronization
 internal import UAPI
 
 /// One device of the platform: its registers, buffers and interrupts in a file that the processes
@@ -27,7 +26,7 @@ final class DeviceUnit: Sendable {
   let device: PCIDevice
   /// The place of its group in `Machine.groups`.
   let group: Int
-  private let mapping = Mutex<SharedMemory?>(nil)
+  private let mapping = Guarded<SharedMemory?>(nil)
 
   init(index: Int, function: Int, device: PCIDevice, group: Int) {
     self.index = index

@@ -1,7 +1,6 @@
 internal import CLinux
 internal import DMATypes
 internal import SimulatedPlatform
-internal import Synchronization
 
 /// What the engine needs of what the preload keeps: the process's descriptor table, and a word
 /// about its memory.
@@ -30,7 +29,7 @@ final class EventDescriptors: Sendable {
 
   let descriptors: any DescriptorTable
   /// By the kernel's number: however often a program names one eventfd, it is held once.
-  private let held = Mutex<[Int64: Held]>([:])
+  private let held = Guarded<[Int64: Held]>([:])
 
   init(descriptors: any DescriptorTable) { self.descriptors = descriptors }
 

@@ -1,7 +1,6 @@
 internal import CLinux
 internal import DMATypes
 internal import SimulatedPlatform
-internal import Synchronization
 
 /// Waits for eventfds that a program signals to act on a device: IOEVENTFD and the unmasking of
 /// INTx.
@@ -15,7 +14,7 @@ final class EventWatcher: Sendable {
   }
 
   private let machine: Unowned
-  private let watched = Mutex(Watched())
+  private let watched = Guarded(Watched())
 
   /// The machine owns the watcher, and both live as long as the process.
   private struct Unowned: Sendable { unowned let machine: Machine }

@@ -4,7 +4,6 @@ internal import DMATypes
 internal import MachineFile
 internal import Shim
 internal import SimulatedPlatform
-internal import Synchronization
 
 /// One process's view of the machine that a run shares: its platform, its groups, the containers
 /// and devices that this process has touched.
@@ -30,7 +29,7 @@ public final class Machine: @unchecked Sendable {
   private let shared: SharedMemory
   private let sharedOffset: Int
   private let lock: SharedLock
-  private let replicas = Mutex<[UInt64: ContainerReplica]>([:])
+  private let replicas = Guarded<[UInt64: ContainerReplica]>([:])
 
   /// Joins the run whose files lie in `directory`; nil when there is no run.
   public init?(directory: String, descriptors: any DescriptorTable) {

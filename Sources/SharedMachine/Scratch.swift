@@ -1,12 +1,11 @@
 internal import CLinux
-internal import Synchronization
 internal import TrappedAccess
 
 /// A page of this process where the processor performs instructions on copies of device registers.
 ///
 /// The lock guards the page; it is taken with a device's lock held, and nothing is taken inside.
 @safe final class Scratch: Sendable {
-  private let page = Mutex<UInt64>(0)
+  private let page = Guarded<UInt64>(0)
 
   /// Runs `body` with the page to itself; false where no memory may be both written and
   /// executed.

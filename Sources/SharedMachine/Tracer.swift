@@ -1,7 +1,6 @@
 internal import AddressSpaces
 internal import CLinux
 internal import DMATypes
-internal import Synchronization
 internal import Traces
 
 /// Writes this process's part of the conversation into the run's trace file.
@@ -21,15 +20,15 @@ final class Tracer: Sendable {
     var process: Int?
   }
 
-  private let names: Mutex<Names>
+  private let names: Guarded<Names>
 
-  init() { names = Mutex(Names()) }
+  init() { names = Guarded(Names()) }
 
   /// A child knows what its parent knew, unless another thread was writing when it was forked.
   init(forkedFrom parent: Tracer) {
     var known = parent.names.withLockIfAvailable { $0 } ?? Names()
     known.process = nil
-    names = Mutex(known)
+    names = Guarded(known)
   }
 
   /// Runs `body` with the names, and writes the call that it answers.

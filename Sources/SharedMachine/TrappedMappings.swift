@@ -25,7 +25,7 @@ final class TrappedMappings: Sendable {
   private let words: AtomicWords
   private let used = Atomic<Int>(0)
   private let departures = Atomic<Int>(0)
-  private let lock = Mutex<Void>(())
+  private let lock = Guarded<Void>(())
 
   init() { words = AtomicWords(count: Self.places * Self.wordsPerPlace) }
 

@@ -12,6 +12,8 @@
 void clinux_lock_make(void *_Nonnull lock);
 /// Takes it. 1 when the last holder died holding it (the lock is taken and usable again), else 0.
 int32_t clinux_lock_take(void *_Nonnull lock);
+/// Takes it if that needs no waiting: 1, else 0.
+int32_t clinux_lock_try(void *_Nonnull lock);
 void clinux_lock_drop(void *_Nonnull lock);
 
 /// A description's own lock on the last byte that its file can have (F_OFD_SETLK): dropped by the kernel with its last reference.
