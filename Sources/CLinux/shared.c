@@ -54,7 +54,8 @@ int32_t clinux_hold(int32_t descriptor) {
   return (int32_t)enter(SYS_fcntl, descriptor, F_OFD_SETLK, (long)&lock, 0, 0, 0);
 }
 
-int32_t clinux_is_held(int32_t descriptor) {
+// Whether another description holds the file.
+static int32_t is_held(int32_t descriptor) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = held_byte, .l_len = 1};
   long r = enter(SYS_fcntl, descriptor, F_OFD_GETLK, (long)&lock, 0, 0, 0);
   return r < 0 ? (int32_t)r : lock.l_type != F_UNLCK;
@@ -68,7 +69,7 @@ struct look {
 static int32_t look_at(const char *path) {
   int32_t probe = (int32_t)enter(SYS_openat, AT_FDCWD, (long)path, O_RDWR | O_CLOEXEC, 0, 0, 0);
   if (probe < 0) return probe;
-  int32_t held = clinux_is_held(probe);
+  int32_t held = is_held(probe);
   enter(SYS_close, probe, 0, 0, 0, 0, 0);
   return held;
 }

@@ -26,7 +26,7 @@ extension PCIDevice {
         try copyOut(readConfig(at, width: width, &state), width, distance)
       }
     default:
-      // BARs 1…5 and the ROM are not implemented, VGA is not there.
+      // edu has BAR 0 and nothing else: the kernel refuses the other regions alike.
       throw .invalidArgument
     }
   }

@@ -18,8 +18,6 @@ void clinux_lock_drop(void *_Nonnull lock);
 
 /// A description's own lock on the last byte that its file can have (F_OFD_SETLK): dropped by the kernel with its last reference.
 int32_t clinux_hold(int32_t descriptor);
-/// Whether any other description holds that lock (F_OFD_GETLK).
-int32_t clinux_is_held(int32_t descriptor);
 /// Whether any description of the file at a path holds a lock on byte 0; works when the descriptor table is full
 /// too. −errno when nobody can tell.
 int32_t clinux_is_file_held(const char *_Nonnull path);
