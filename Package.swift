@@ -68,6 +68,7 @@ let targets: [Target] = [
     touchesMemory: true),
   module("TrappedAccess", ["DMATypes"], touchesMemory: true),
   module("MachineFile", []),
+  module("HostPlatform", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   module("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
   module(
     "SharedMachine",
@@ -98,6 +99,7 @@ let targets: [Target] = [
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   tests("Conformance", []),
   tests("MachineFile", []),
+  tests("HostPlatform", ["AddressSpaces", "DMATypes"]),
   tests("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
   tests("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
