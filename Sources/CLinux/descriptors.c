@@ -19,25 +19,17 @@ static int32_t lock_byte(int32_t descriptor, int command, short type, int64_t by
   return (int32_t)r;
 }
 
-int32_t clinux_hold_byte(int32_t descriptor, int64_t byte) {
+int32_t clinux_hold_byte(int32_t descriptor, int64_t byte, int32_t exclusively) {
   short found;
-  return lock_byte(descriptor, F_OFD_SETLK, F_WRLCK, byte, &found);
+  return lock_byte(descriptor, F_OFD_SETLK, exclusively ? F_WRLCK : F_RDLCK, byte, &found);
 }
 
-int32_t clinux_drop_byte(int32_t descriptor, int64_t byte) {
+int32_t clinux_is_byte_held(int32_t descriptor, int64_t byte, int32_t exclusively) {
   short found;
-  return lock_byte(descriptor, F_OFD_SETLK, F_UNLCK, byte, &found);
-}
-
-int32_t clinux_is_byte_held(int32_t descriptor, int64_t byte) {
-  short found;
-  int32_t r = lock_byte(descriptor, F_OFD_GETLK, F_WRLCK, byte, &found);
+  int32_t r = lock_byte(descriptor, F_OFD_GETLK, exclusively ? F_RDLCK : F_WRLCK, byte, &found);
   return r < 0 ? r : found != F_UNLCK;
 }
 
-int64_t clinux_ioctl(int32_t descriptor, uint64_t request, uint64_t argument) {
-  return enter(SYS_ioctl, descriptor, (long)request, (long)argument, 0, 0, 0);
-}
 int64_t clinux_pread(int32_t descriptor, uint64_t address, uint64_t count, int64_t offset) {
   return enter(SYS_pread64, descriptor, (long)address, (long)count, offset, 0, 0);
 }

@@ -28,7 +28,7 @@ func controlOurs(_ descriptor: Word, _ command: Int32, _ argument: Word, _ call:
     guard case .ours(let file) = owned(descriptor) else { return nil }
     let flags = call(descriptor, Word(command), 0)
     // O_LARGEFILE is what open(2) adds; an anonymous inode was not opened.
-    return file.kind == ioasid_device.rawValue && int(flags) >= 0 ? flags & ~0x8000 : flags
+    return isDevice(file) && int(flags) >= 0 ? flags & ~0x8000 : flags
   // F_GETLK, F_SETLK, F_SETLKW and their kin of the description's own
   case 5...7, 36...38:
     guard case .ours = owned(descriptor) else { return nil }

@@ -13,6 +13,7 @@ private func transferVector(
   guard let index = pin(int(descriptor)) else { return nil }
   defer { release(index) }
   let file = slot(index).pointee.file
+  if file.kind == ioasid_kernel_device.rawValue { return nil }
   if let offset, offset < 0 { return Word(-Errno.EINVAL) }
   let segments = int(count)
   if segments < 0 || segments > 1024 { return Word(-Errno.EINVAL) }  // UIO_MAXIOV
