@@ -66,6 +66,8 @@ let targets: [Target] = [
   module(
     "SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"],
     touchesMemory: true),
+  module(
+    "LinuxIOMMUFD", ["DMATypes", "AddressSpaces", "UAPI", "CLinux"], touchesMemory: true),
   module("TrappedAccess", ["DMATypes"], touchesMemory: true),
   module("MachineFile", []),
   module("HostPlatform", ["DMATypes", "AddressSpaces"], touchesMemory: true),
@@ -97,6 +99,9 @@ let targets: [Target] = [
   tests("DMATypes", []),
   tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
+  tests(
+    "LinuxIOMMUFD", ["DMATypes", "AddressSpaces", "Shim", "LegacyVFIO", "UAPI"],
+    touchesMemory: true),
   tests("Conformance", []),
   tests("MachineFile", []),
   tests("HostPlatform", ["AddressSpaces", "DMATypes"]),
