@@ -78,6 +78,9 @@ let targets: [Target] = [
       "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU",
       "SimulatedPlatform", "TrappedAccess", "MachineFile", "Traces", "CLinux",
     ], touchesMemory: true),
+  module(
+    "Diagnosis", ["DMATypes", "AddressSpaces", "HostPlatform", "SimulatedPlatform"],
+    touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   module(
     "Conformance", ["DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU"],
@@ -88,8 +91,8 @@ let targets: [Target] = [
   .executableTarget(
     name: "ioasid",
     dependencies: [
-      "AddressSpaces", "CLinux", "DMATypes", "MachineFile", "PlatformFile", "PlatformView",
-      "SimulatedPlatform", "SoftwareIOMMU",
+      "AddressSpaces", "CLinux", "Diagnosis", "DMATypes", "HostPlatform", "MachineFile",
+      "PlatformFile", "PlatformView", "SimulatedPlatform", "SoftwareIOMMU",
     ],
     swiftSettings: settings(touchesMemory: true)),
 
@@ -116,6 +119,7 @@ let targets: [Target] = [
       "AddressSpaces", "CLinux", "Conformance", "DMATypes", "LegacyVFIO", "MachineFile", "Shim",
       "SimulatedPlatform", "SoftwareIOMMU", "UAPI",
     ], touchesMemory: true),
+  tests("Diagnosis", ["DMATypes", "HostPlatform", "PlatformFile", "SimulatedPlatform"]),
   tests("PlatformFile", ["DMATypes", "SimulatedPlatform"]),
   tests("PlatformView", ["SimulatedPlatform"]),
   tests("ioasid", ["PlatformView", "SimulatedPlatform"]),

@@ -64,9 +64,9 @@ extension HostDevice {
 }
 
 /// Files of sysfs, read whole.
-enum Sysfs {
+package enum Sysfs {
   /// The names in a directory, `.` and `..` aside, in no particular order.
-  static func names(in path: String) throws(Errno) -> [String] {
+  package static func names(in path: String) throws(Errno) -> [String] {
     guard let directory = unsafe opendir(path) else { throw Errno(rawValue: errno) }
     defer { unsafe closedir(directory) }
     var names: [String] = []
@@ -81,7 +81,7 @@ enum Sysfs {
   }
 
   /// The same; none where there is no such directory.
-  static func namesIfThere(in path: String) throws(Errno) -> [String] {
+  package static func namesIfThere(in path: String) throws(Errno) -> [String] {
     do throws(Errno) { return try names(in: path) } catch {
       guard error == .notFound else { throw error }
       return []
@@ -89,7 +89,7 @@ enum Sysfs {
   }
 
   /// A file's content; nil when it cannot be read.
-  static func text(_ path: String) -> String? {
+  package static func text(_ path: String) -> String? {
     let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
     guard descriptor >= 0 else { return nil }
     defer { close(descriptor) }
@@ -104,12 +104,12 @@ enum Sysfs {
   }
 
   /// A file's first line; nil when it cannot be read.
-  static func word(_ path: String) -> String? {
+  package static func word(_ path: String) -> String? {
     text(path).map { String($0.prefix { $0 != "\n" }) }
   }
 
   /// What a symbolic link holds; nil when it is none.
-  static func link(_ path: String) -> String? {
+  package static func link(_ path: String) -> String? {
     var bytes = [CChar](repeating: 0, count: Int(PATH_MAX))
     let count = unsafe readlink(path, &bytes, bytes.count)
     guard count >= 0 else { return nil }
@@ -117,12 +117,12 @@ enum Sysfs {
   }
 
   /// The last name in a symbolic link; nil when it is none.
-  static func target(_ path: String) -> String? {
+  package static func target(_ path: String) -> String? {
     link(path)?.split(separator: "/").last.map(String.init)
   }
 
   /// `0x00000000fee00000`.
-  static func address(_ word: Substring) -> IOVA? {
+  package static func address(_ word: Substring) -> IOVA? {
     guard word.hasPrefix("0x") else { return nil }
     return UInt64(word.dropFirst(2), radix: 16).map { IOVA($0) }
   }
