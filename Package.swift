@@ -76,7 +76,8 @@ let targets: [Target] = [
     "SharedMachine",
     [
       "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU",
-      "SimulatedPlatform", "TrappedAccess", "MachineFile", "Traces", "CLinux",
+      "SimulatedPlatform", "TrappedAccess", "MachineFile", "Traces", "CLinux", "HostPlatform",
+      "LinuxIOMMUFD",
     ], touchesMemory: true),
   module(
     "Diagnosis", ["DMATypes", "AddressSpaces", "HostPlatform", "SimulatedPlatform"],

@@ -12,28 +12,12 @@
 #include <sys/syscall.h>
 #include <sys/un.h>
 
-static int32_t lock_byte(int32_t descriptor, int command, short type, int64_t byte, short *found) {
-  struct flock lock = {.l_type = type, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1};
-  long r = enter(SYS_fcntl, descriptor, command, (long)&lock, 0, 0, 0);
-  *found = lock.l_type;
-  return (int32_t)r;
-}
-
-int32_t clinux_hold_byte(int32_t descriptor, int64_t byte, int32_t exclusively) {
-  short found;
-  return lock_byte(descriptor, F_OFD_SETLK, exclusively ? F_WRLCK : F_RDLCK, byte, &found);
-}
-
-int32_t clinux_is_byte_held(int32_t descriptor, int64_t byte, int32_t exclusively) {
-  short found;
-  int32_t r = lock_byte(descriptor, F_OFD_GETLK, exclusively ? F_RDLCK : F_WRLCK, byte, &found);
-  return r < 0 ? r : found != F_UNLCK;
-}
-
 int64_t clinux_pread(int32_t descriptor, uint64_t address, uint64_t count, int64_t offset) {
+  if (offset < 0) return enter(SYS_read, descriptor, (long)address, (long)count, 0, 0, 0);
   return enter(SYS_pread64, descriptor, (long)address, (long)count, offset, 0, 0);
 }
 int64_t clinux_pwrite(int32_t descriptor, uint64_t address, uint64_t count, int64_t offset) {
+  if (offset < 0) return enter(SYS_write, descriptor, (long)address, (long)count, 0, 0, 0);
   return enter(SYS_pwrite64, descriptor, (long)address, (long)count, offset, 0, 0);
 }
 

@@ -44,7 +44,8 @@ extension HostFacts {
     {
       lockedMemory = .bytes(UInt64(limit.rlim_cur))
     }
-    let capabilities = status("\(root)/proc/self/status", "CapEff:")
+    let capabilities =
+      status("\(root)/proc/self/status", "CapEff:")
       .flatMap { UInt64($0, radix: 16) } ?? 0
     mayLockAnything = capabilities >> 14 & 1 == 1
     mayRaiseLimits = capabilities >> 24 & 1 == 1
@@ -52,7 +53,8 @@ extension HostFacts {
       ("user/max_user_namespaces", "0"), ("kernel/unprivileged_userns_clone", "0"),
       ("kernel/apparmor_restrict_unprivileged_userns", "1"),
     ]
-    allowsUserNamespaces = Node.exists("\(root)/proc/self/ns/user")
+    allowsUserNamespaces =
+      Node.exists("\(root)/proc/self/ns/user")
       && !switches.contains { Sysfs.word("\(root)/proc/sys/\($0)") == $1 }
   }
 

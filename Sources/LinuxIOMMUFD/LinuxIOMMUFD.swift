@@ -15,7 +15,7 @@ internal import UAPI
 /// and their numbers are in `KernelObjects`. Nothing here locks.
 public struct LinuxIOMMUFD: ReplicatedBackend {
   /// The descriptor that MAP and UNMAP are sent to, this process's.
-  public let iommufd: IOMMUFDescriptor
+  public var iommufd: IOMMUFDescriptor
   /// Where numbers and devices are kept.
   public let objects: any KernelObjects
   /// Whether calls tell what another process did.

@@ -4,14 +4,7 @@
 #define CLINUX_KERNEL_DESCRIPTORS_H
 #include <stdint.h>
 
-/// A lock on one byte of a file, for the description (F_OFD_SETLK), shared or exclusive, in place of what it held
-/// there: the kernel drops it with the last descriptor and the last mapping. -EAGAIN when another description holds
-/// the byte.
-int32_t clinux_hold_byte(int32_t descriptor, int64_t byte, int32_t exclusively);
-/// Whether a description other than this one holds the byte, exclusively or at all: 0, 1.
-int32_t clinux_is_byte_held(int32_t descriptor, int64_t byte, int32_t exclusively);
-
-/// pread(2), pwrite(2).
+/// pread(2), pwrite(2); read(2), write(2) where the offset is below 0.
 int64_t clinux_pread(int32_t descriptor, uint64_t address, uint64_t count, int64_t offset);
 int64_t clinux_pwrite(int32_t descriptor, uint64_t address, uint64_t count, int64_t offset);
 /// The device number (st_rdev) of a character device; 0 for any other file.
