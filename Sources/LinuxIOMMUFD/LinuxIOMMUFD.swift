@@ -15,7 +15,7 @@ internal import UAPI
 /// and their numbers are in `KernelObjects`. Nothing here locks.
 public struct LinuxIOMMUFD: ReplicatedBackend {
   /// The descriptor that MAP and UNMAP are sent to, this process's.
-  public let iommufd: IOMMUFDescriptor
+  public var iommufd: IOMMUFDescriptor
   /// Where numbers and devices are kept.
   public let objects: any KernelObjects
   /// Whether calls tell what another process did.
@@ -289,7 +289,8 @@ public struct LinuxIOMMUFD: ReplicatedBackend {
   /// What type1 says where a MAP fails.
   @inline(never)
   private func refusal(of mapping: Mapping, _ failure: Errno) -> Errno {
-    guard failure == .badAddress || failure == .noMemory else { return failure.asMapRefusal }
+    let failure = failure.asMapRefusal
+    guard failure == .badAddress || failure == .noMemory else { return failure }
     let limit = min(allowedPages, Self.lockablePages)
     // With no limit in the way the kernel's word stands.
     guard limit != .max else { return failure }

@@ -34,6 +34,37 @@ struct LabTests {
     #expect(objects.numbers == ContainerNumbers())
   }
 
+  static let universes: [(String, ExhaustiveGenerator)] = [
+    ("mappings, version 1", .mappings(version: 1, length: 2)),
+    ("mappings, version 2", .mappings(version: 2, length: 2)),
+    ("groups", groups(length: 3)),
+  ]
+
+  /// All groups of the lab come and go around two mappings, in every order.
+  static func groups(length: Int) -> ExhaustiveGenerator {
+    var beginning = [Call(.openContainer, into: 0)]
+    var choices = [
+      Call(.setIOMMU, on: 0, [3]), Call(.getInfo, on: 0, [256]),
+      Call(.mapDMA, on: 0, [32, 3, .memory(0x1_4000), 0xfeef_f000, 0x2000]),
+      Call(.mapDMA, on: 0, [32, 1, .memory(0x1_4000), 0x1000, 0x2000]),
+    ]
+    for (file, group) in [(1, 3), (2, 4), (3, 6)] as [(Int, UInt64)] {
+      beginning.append(Call(.openGroup, into: file, [Number(group)]))
+      choices.append(Call(.setContainer, on: file, other: .descriptor(0)))
+      choices.append(Call(.unsetContainer, on: file))
+    }
+    beginning.append(Call(.setContainer, on: 1, other: .descriptor(0)))
+    return ExhaustiveGenerator(
+      world: .lab, beginning: beginning, choices: choices, length: length)
+  }
+
+  @Test("Every script of a small world", arguments: universes)
+  func exhaustive(name: String, scripts: ExhaustiveGenerator) throws {
+    if let difference = try Self.runner().firstDifference(scripts) {
+      Issue.record("\(name):\n\(difference)")
+    }
+  }
+
   @Test("Long random scripts answer as the oracle says", arguments: 0..<8 as Range<UInt64>)
   func seeded(batch: UInt64) throws {
     let runner = try Self.runner()
