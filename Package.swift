@@ -84,7 +84,10 @@ let targets: [Target] = [
     touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   module(
-    "Conformance", ["DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU"],
+    "Conformance",
+    [
+      "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "LinuxIOMMUFD",
+    ],
     touchesMemory: true),
   module("PlatformFile", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   engine,
@@ -104,8 +107,7 @@ let targets: [Target] = [
   tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   tests(
-    "LinuxIOMMUFD", ["DMATypes", "AddressSpaces", "Shim", "LegacyVFIO", "UAPI"],
-    touchesMemory: true),
+    "LinuxIOMMUFD", ["DMATypes", "AddressSpaces", "Conformance", "Shim", "LegacyVFIO"]),
   tests("Conformance", []),
   tests("MachineFile", []),
   tests("HostPlatform", ["AddressSpaces", "DMATypes"]),

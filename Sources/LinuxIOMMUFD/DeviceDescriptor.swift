@@ -58,7 +58,7 @@ public struct DeviceDescriptor: RawRepresentable, Hashable, Sendable, BitwiseCop
   }
 
   private func call<Layout: BitwiseCopyable>(
-    _ number: UInt32, _ request: inout Layout
+    _ number: UInt64, _ request: inout Layout
   ) throws(Errno) {
     let failure = issueCall(on: rawValue, number, &request)
     guard failure == 0 else { throw Errno(rawValue: failure) }

@@ -143,8 +143,7 @@ public struct IOMMUFDescriptor: RawRepresentable, Hashable, Sendable, BitwiseCop
   /// Whether every table of the compatibility space enforces cache coherency (CHECK_EXTENSION).
   public func enforcesCoherency() throws(Errno) -> Bool {
     // VFIO_DMA_CC_IOMMU
-    let result = unsafe clinux_ioctl(
-      rawValue, CallNumber.checkExtension, UnsafeMutableRawPointer(bitPattern: 4))
+    let result = clinux_ioctl(rawValue, CallNumber.checkExtension, 4)
     guard result >= 0 else { throw Errno(rawValue: Int32(-result)) }
     return result > 0
   }
@@ -185,7 +184,7 @@ public struct IOMMUFDescriptor: RawRepresentable, Hashable, Sendable, BitwiseCop
   // MARK: Calls
 
   private func call<Layout: BitwiseCopyable>(
-    _ number: UInt32, _ request: inout Layout
+    _ number: UInt64, _ request: inout Layout
   ) throws(Errno) {
     let failure = issue(number, &request)
     guard failure == 0 else { throw Errno(rawValue: failure) }
@@ -193,7 +192,7 @@ public struct IOMMUFDescriptor: RawRepresentable, Hashable, Sendable, BitwiseCop
 
   @inline(__always)
   private func issue<Layout: BitwiseCopyable>(
-    _ number: UInt32, _ request: inout Layout
+    _ number: UInt64, _ request: inout Layout
   ) -> Int32 {
     issueCall(on: rawValue, number, &request)
   }
@@ -202,11 +201,11 @@ public struct IOMMUFDescriptor: RawRepresentable, Hashable, Sendable, BitwiseCop
 /// One call with a structure: 0 or the error number.
 @inline(__always)
 func issueCall<Layout: BitwiseCopyable>(
-  on descriptor: Int32, _ number: UInt32, _ request: inout Layout
+  on descriptor: Int32, _ number: UInt64, _ request: inout Layout
 ) -> Int32 {
   // SAFETY: the structure is ours, laid out as the kernel's, and outlives the call.
   let result = unsafe withUnsafeMutablePointer(to: &request) { pointer in
-    unsafe clinux_ioctl(descriptor, number, pointer)
+    clinux_ioctl(descriptor, number, UInt64(UInt(bitPattern: pointer)))
   }
   return result < 0 ? Int32(truncatingIfNeeded: -result) : 0
 }

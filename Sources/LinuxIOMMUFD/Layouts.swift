@@ -111,20 +111,20 @@ struct DetachLayout: BitwiseCopyable {
 
 /// The numbers of the calls, as `_IO(';', n)` makes them.
 enum CallNumber {
-  static let destroy: UInt32 = 0x3b80
-  static let allocateSpace: UInt32 = 0x3b81
-  static let usableRanges: UInt32 = 0x3b84
-  static let option: UInt32 = 0x3b87
-  static let compatibilitySpace: UInt32 = 0x3b88
-  static let allocateTable: UInt32 = 0x3b89
-  static let hardwareInfo: UInt32 = 0x3b8a
+  static let destroy: UInt64 = 0x3b80
+  static let allocateSpace: UInt64 = 0x3b81
+  static let usableRanges: UInt64 = 0x3b84
+  static let option: UInt64 = 0x3b87
+  static let compatibilitySpace: UInt64 = 0x3b88
+  static let allocateTable: UInt64 = 0x3b89
+  static let hardwareInfo: UInt64 = 0x3b8a
 
-  static let checkExtension: UInt32 = 0x3b65
-  static let info: UInt32 = 0x3b70
-  static let map: UInt32 = 0x3b71
-  static let unmap: UInt32 = 0x3b72
+  static let checkExtension: UInt64 = 0x3b65
+  static let info: UInt64 = 0x3b70
+  static let map: UInt64 = 0x3b71
+  static let unmap: UInt64 = 0x3b72
 
-  static let bind: UInt32 = 0x3b76
-  static let attach: UInt32 = 0x3b77
-  static let detach: UInt32 = 0x3b78
+  static let bind: UInt64 = 0x3b76
+  static let attach: UInt64 = 0x3b77
+  static let detach: UInt64 = 0x3b78
 }

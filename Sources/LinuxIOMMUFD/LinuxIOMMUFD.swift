@@ -289,7 +289,8 @@ public struct LinuxIOMMUFD: ReplicatedBackend {
   /// What type1 says where a MAP fails.
   @inline(never)
   private func refusal(of mapping: Mapping, _ failure: Errno) -> Errno {
-    guard failure == .badAddress || failure == .noMemory else { return failure.asMapRefusal }
+    let failure = failure.asMapRefusal
+    guard failure == .badAddress || failure == .noMemory else { return failure }
     let limit = min(allowedPages, Self.lockablePages)
     // With no limit in the way the kernel's word stands.
     guard limit != .max else { return failure }

@@ -11,15 +11,12 @@ extension Errno {
   /// An ATTACH or a table refused: mappings stand in a reserved region or beyond the aperture.
   var asAttachRefusal: Errno { self == .addressInUse ? .invalidArgument : self }
 
-  /// A MAP refused. The shim lets no mapping through that leaves the usable ranges, save when a
-  /// first table is filled with what was mapped before there was one: there type1 hears from the
-  /// IOMMU driver, which VT-d's answers with EFAULT.
+  /// A MAP refused. What the shim lets through is within type1's own rules, so that what an iommufd
+  /// calls invalid is memory that no program has (it ends at 2⁶⁴), or a bus address beyond the
+  /// tables: mapped before there was one, which type1 leaves to the IOMMU driver when it fills its
+  /// first table. VT-d's driver answers as memory does.
   var asMapRefusal: Errno {
-    switch self {
-    case .invalidArgument, .addressInUse: .badAddress
-    case .overflow: .invalidArgument
-    default: self
-    }
+    self == .invalidArgument || self == .overflow ? .badAddress : self
   }
 
   /// An UNMAP refused.

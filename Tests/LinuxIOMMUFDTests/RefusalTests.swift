@@ -11,6 +11,19 @@ struct RefusalTests {
     for other in [Errno.notPermitted, .busy, .noDevice] { #expect(other.asClaimRefusal == other) }
   }
 
+  @Test("What an iommufd calls invalid of a granted MAP, type1 finds when it pins")
+  func maps() {
+    #expect(Errno.invalidArgument.asMapRefusal == .badAddress)
+    #expect(Errno.overflow.asMapRefusal == .badAddress)
+    for other in [Errno.noMemory, .badAddress] { #expect(other.asMapRefusal == other) }
+  }
+
+  @Test("An attach that meets a mapping in the wrong place is invalid")
+  func attaches() {
+    #expect(Errno.addressInUse.asAttachRefusal == .invalidArgument)
+    for other in [Errno.noMemory, .notSupported] { #expect(other.asAttachRefusal == other) }
+  }
+
   @Test("The limit counts before a bad page behind it")
   func limits() {
     #expect(Errno.ofMap(goodPages: 3, allowedPages: 2) == .noMemory)
