@@ -40,6 +40,9 @@ final class KernelContainer: KernelObjects, @unchecked Sendable {
 
   // MARK: Descriptors
 
+  /// What the preload keeps.
+  var program: any DescriptorTable { kernel.descriptors }
+
   /// The iommufd, if this process has it.
   var descriptor: IOMMUFDescriptor? { iommufd < 0 ? nil : IOMMUFDescriptor(rawValue: iommufd) }
 

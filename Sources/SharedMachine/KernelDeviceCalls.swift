@@ -1,6 +1,6 @@
 internal import AddressSpaces
 internal import CLinux
-public import DMATypes
+internal import DMATypes
 internal import HostPlatform
 internal import LegacyVFIO
 internal import UAPI
@@ -10,7 +10,6 @@ private enum Call {
   static let hotReset: UInt32 = 0x3b71
   static let attach: UInt32 = 0x3b77
   static let detach: UInt32 = 0x3b78
-  static let setAttribute: UInt32 = 0x4018_aee1
 }
 
 extension Machine {
@@ -28,9 +27,7 @@ extension Machine {
       var service = KernelDeviceService(machine: self, descriptor: descriptor)
       return DeviceCodec.serve(number, argument, by: &service)
     default:
-      // The address is the program's own business, and the kernel's.
-      let address = unsafe UnsafeMutableRawPointer(bitPattern: UInt(argument))
-      return unsafe Int(clinux_ioctl(descriptor, number, address))
+      return Int(clinux_ioctl(descriptor, UInt64(number), argument))
     }
   }
 }
@@ -53,7 +50,7 @@ private struct KernelDeviceService: DeviceServer {
   /// Every function that a reset would touch, with its group: `vfio_pci_fill_devs()`.
   private func resetSet() throws(Errno) -> [DependentDevice] {
     let words = try kernelResetSet()
-    let platform = try HostPlatform(sysfs: "/sys")
+    guard let platform = KernelMachine.hostNow else { throw .noDevice }
     var set: [DependentDevice] = []
     for place in stride(from: 3, to: words.count - 1, by: 2) {
       let (segment, bus) = (UInt16(words[place + 1] & 0xffff), UInt8(words[place + 1] >> 16 & 0xff))
@@ -76,7 +73,8 @@ private struct KernelDeviceService: DeviceServer {
       words[0] = UInt32(words.count * 4)
       let failure = unsafe words.withUnsafeMutableBytes { bytes in
         // SAFETY: argsz is the size of the buffer.
-        unsafe clinux_ioctl(descriptor, Call.hotResetInfo, bytes.baseAddress)
+        clinux_ioctl(
+          descriptor, UInt64(Call.hotResetInfo), UInt64(UInt(bitPattern: bytes.baseAddress)))
       }
       let count = Int(words[2])
       if failure == -Int64(Errno.noSpace.rawValue), count > room {
@@ -104,7 +102,7 @@ private struct KernelDeviceService: DeviceServer {
     // argsz, flags, and no descriptors: the way of a device that came from a cdev.
     var request: (UInt32, UInt32, UInt32) = (12, 0, 0)
     let failure = unsafe withUnsafeMutablePointer(to: &request) {
-      unsafe clinux_ioctl(descriptor, Call.hotReset, $0)
+      clinux_ioctl(descriptor, UInt64(Call.hotReset), UInt64(UInt(bitPattern: $0)))
     }
     guard failure >= 0 else { throw Errno(rawValue: Int32(-failure)) }
   }
@@ -129,10 +127,4 @@ private struct PCIName: CustomStringConvertible {
 
 extension HostGroup {
   fileprivate func holds(_ name: String) -> Bool { devices.contains { $0.name.rawValue == name } }
-}
-
-extension Machine {
-  /// KVM_SET_DEVICE_ATTR by which KVM's VFIO device is told of a group of ours: −errno or 0; nil
-  /// where the call names none.
-  public func setAttribute(_ descriptor: Int32, _ address: UserAddress) -> Int? { nil }
 }

@@ -27,6 +27,8 @@ final class KernelMachine: @unchecked Sendable {
   let descriptors: any DescriptorTable
   /// Whether the machine's `/dev/vfio/vfio` is an iommufd.
   let containerNodeIsIOMMUFD: Bool
+  /// What KVM was told.
+  let attributes = KVMAttributes()
   private let containers = Guarded<[UInt64: KernelContainer]>([:])
   private let uses = Guarded<[Use: Int]>([:])
 
@@ -72,6 +74,13 @@ final class KernelMachine: @unchecked Sendable {
     WrittenParameters.text("allow_unsafe_interrupts", of: "iommufd").map { $0 == "Y" } ?? false
   }
 
+  /// What sysfs says now. The program's errno stays what it was.
+  static var hostNow: HostPlatform? {
+    let error = clinux_error()
+    defer { clinux_set_error(error) }
+    return try? HostPlatform(sysfs: "/sys")
+  }
+
   /// What is known of a group. Before its first claim nothing is known of its IOMMU, and nothing
   /// asks: a claim that was refused for its interrupts alone makes SET_IOMMU refuse.
   func facts(ofGroupAt index: Int, isViable: Bool = true) -> GroupFacts {
@@ -89,8 +98,7 @@ final class KernelMachine: @unchecked Sendable {
 
   /// The same with what drivers hold of the group now.
   func currentFacts(ofGroupAt index: Int) -> GroupFacts {
-    let now = try? HostPlatform(sysfs: "/sys")
-    let group = now?.groups.first { $0.number == groups[index].number } ?? groups[index]
+    let group = Self.hostNow?.groups.first { $0.number == groups[index].number } ?? groups[index]
     return facts(ofGroupAt: index, isViable: group.isViable)
   }
 
@@ -136,8 +144,8 @@ final class KernelMachine: @unchecked Sendable {
   func nodeName(of device: KernelDevice) -> String {
     let place = "/sys/bus/pci/devices/\(device.name.rawValue)/vfio-dev/\(device.node)"
     if (try? Descriptor(opening: place, flags: 0o2200000)) != nil { return device.node }
-    let now = (try? HostPlatform(sysfs: "/sys"))?.groups.flatMap(\.devices)
-    return now?.first { $0.name == device.name }?.cdev ?? device.node
+    let now = Self.hostNow?.groups.flatMap(\.devices).first { $0.name == device.name }
+    return now?.cdev ?? device.node
   }
 
   // MARK: Containers

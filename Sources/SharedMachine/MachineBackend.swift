@@ -1,4 +1,5 @@
 internal import AddressSpaces
+internal import CLinux
 internal import DMATypes
 internal import LinuxIOMMUFD
 internal import SoftwareIOMMU
@@ -13,18 +14,22 @@ struct MachineBackend: ReplicatedBackend {
   var kernel: LinuxIOMMUFD?
   /// Where the kernel's descriptors are.
   let objects: KernelContainer?
+  /// What the program did to its memory.
+  private let program: (any DescriptorTable)?
 
   /// A container of software.
   init(software: SoftwareIOMMU<ContainerMemory>) {
     self.software = software
     kernel = nil
     objects = nil
+    program = nil
   }
 
   /// A container of the kernel's.
   init(kernel objects: KernelContainer, software: SoftwareIOMMU<ContainerMemory>) {
     self.software = software
     self.objects = objects
+    program = objects.program
     kernel = LinuxIOMMUFD(
       iommufd: objects.descriptor ?? IOMMUFDescriptor(rawValue: -1), objects: objects)
   }
@@ -125,7 +130,18 @@ struct MachineBackend: ReplicatedBackend {
   mutating func map(_ mapping: Mapping, in space: IOASID) throws(Errno) {
     if _fastPath(kernel == nil) { return try software.map(mapping, in: space) }
     try ready()
+    if _slowPath(!mapping.memory.access.contains(.write)) { try checkReading(mapping) }
     try kernel?.map(mapping, in: space)
+  }
+
+  /// iommufd pins by the processor's page tables, which know no memory that can be written and not
+  /// read; type1 asks the mapping: `check_vma_flags()`.
+  @inline(never)
+  private func checkReading(_ mapping: Mapping) throws(Errno) {
+    guard program?.hidesReading == true,
+      clinux_readable(mapping.memory.address.rawValue, mapping.range.size) < mapping.range.size
+    else { return }
+    throw .badAddress
   }
 
   @inline(__always)

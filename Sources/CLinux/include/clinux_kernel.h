@@ -2,7 +2,12 @@
 // negative errnos.
 #ifndef CLINUX_KERNEL_DESCRIPTORS_H
 #define CLINUX_KERNEL_DESCRIPTORS_H
+#include <errno.h>
 #include <stdint.h>
+
+/// errno, which belongs to the program: libc's functions, called on its behalf, must leave it alone.
+static inline int32_t clinux_error(void) { return errno; }
+static inline void clinux_set_error(int32_t error) { errno = error; }
 
 /// pread(2), pwrite(2); read(2), write(2) where the offset is below 0.
 int64_t clinux_pread(int32_t descriptor, uint64_t address, uint64_t count, int64_t offset);
