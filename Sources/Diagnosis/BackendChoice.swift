@@ -37,7 +37,8 @@ extension HostFacts {
     if let (group, device) = nativeExample {
       return BackendChoice(
         backend: .native,
-        reason: "/dev/vfio/vfio is the kernel's type1, and /dev/vfio/\(group) is there for \(device)")
+        reason:
+          "/dev/vfio/vfio is the kernel's type1, and /dev/vfio/\(group) is there for \(device)")
     }
     let reason =
       containerNode == .iommufd

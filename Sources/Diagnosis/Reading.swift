@@ -12,7 +12,10 @@ extension HostFacts {
     let sysfs = "\(root)/sys"
     kernel = Sysfs.word("\(root)/proc/sys/kernel/osrelease") ?? ""
     platform = (try? HostPlatform(sysfs: sysfs)) ?? HostPlatform(groups: [])
-    iommus = names("\(sysfs)/class/iommu")
+    for name in (try? Sysfs.namesIfThere(in: "\(sysfs)/class/iommu")) ?? [] {
+      let link = Sysfs.link("\(sysfs)/class/iommu/\(name)") ?? ""
+      iommus[name] = IOMMUModel(name: name, link: link)
+    }
     containerNode = Node.container("\(root)/dev/vfio/vfio", sysfs: sysfs)
     iommuNode = Node.access("\(root)/dev/iommu")
     for group in platform.groups {
@@ -22,6 +25,7 @@ extension HostFacts {
       for device in group.devices {
         let path = "\(sysfs)/kernel/iommu_groups/\(group.number.rawValue)/devices/\(device.name)"
         iommuOfDevice[device.name] = Sysfs.target("\(path)/iommu")
+        if Sysfs.word("\(path)/class")?.hasPrefix("0x06") == true { bridges.insert(device.name) }
         if let cdev = device.cdev {
           cdevNodes[cdev] = Node.access("\(root)/dev/vfio/devices/\(cdev)")
         }
@@ -44,7 +48,8 @@ extension HostFacts {
     {
       lockedMemory = .bytes(UInt64(limit.rlim_cur))
     }
-    let capabilities = status("\(root)/proc/self/status", "CapEff:")
+    let capabilities =
+      status("\(root)/proc/self/status", "CapEff:")
       .flatMap { UInt64($0, radix: 16) } ?? 0
     mayLockAnything = capabilities >> 14 & 1 == 1
     mayRaiseLimits = capabilities >> 24 & 1 == 1
@@ -52,7 +57,8 @@ extension HostFacts {
       ("user/max_user_namespaces", "0"), ("kernel/unprivileged_userns_clone", "0"),
       ("kernel/apparmor_restrict_unprivileged_userns", "1"),
     ]
-    allowsUserNamespaces = Node.exists("\(root)/proc/self/ns/user")
+    allowsUserNamespaces =
+      Node.exists("\(root)/proc/self/ns/user")
       && !switches.contains { Sysfs.word("\(root)/proc/sys/\($0)") == $1 }
   }
 
@@ -60,10 +66,6 @@ extension HostFacts {
   private func status(_ path: String, _ key: String) -> String? {
     Sysfs.text(path)?.split(separator: "\n").first { $0.hasPrefix(key) }
       .flatMap { $0.split(separator: "\t").last.map(String.init) }
-  }
-
-  private func names(_ path: String) -> [String] {
-    ((try? Sysfs.namesIfThere(in: path)) ?? []).sorted()
   }
 }
 
