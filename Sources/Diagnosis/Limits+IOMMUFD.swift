@@ -25,13 +25,16 @@ extension Limit {
       "GET_STATUS judges by the members' drivers; SET_CONTAINER asks the kernel"),
     kernel(
       .ownership, .atACost, "unsafe-interrupts",
-      "with interrupts that are not isolated, SET_IOMMU is EPERM, and until then the group is free"),
+      "with interrupts that are not isolated, SET_IOMMU is EPERM; until then the group is free"),
     kernel(
       .descriptors, .approximate, "descriptor-looks",
       "calls past glibc see files of the run, and a device as a character device"),
     kernel(
       .descriptors, .atACost, "second-descriptor",
       "a second descriptor of a device shares position and status flags with the first"),
+    kernel(
+      .sysfs, .approximate, "sysfs",
+      "sysfs is the machine's: without kernel groups there is no /sys/class/vfio"),
     kernel(
       .processes, .atACost, "processes",
       "a descriptor works in another process only if that one runs under ioasid too"),

@@ -68,7 +68,7 @@ public enum Capability: String, Hashable, Sendable, CaseIterable {
   case barMappings = "bar-mappings"
   case dirtyPages = "dirty-pages"
   case addressUpdates = "address-updates"
-  case ownership, descriptors
+  case ownership, descriptors, sysfs
   case processes, callers
   case deviceLifetime = "device-lifetime"
   case resets, tokens, kvm
@@ -89,6 +89,7 @@ public enum Capability: String, Hashable, Sendable, CaseIterable {
     case .addressUpdates: "UNMAP and MAP with VADDR"
     case .ownership: "a whole group for one program"
     case .descriptors: "descriptors that look like the kernel's"
+    case .sysfs: "sysfs as legacy VFIO shows itself there"
     case .processes: "fork, exec and passing descriptors on"
     case .callers: "every caller, whatever its C library"
     case .deviceLifetime: "devices reset and disabled as the kernel does"

@@ -6,8 +6,8 @@ extension HostFacts {
   /// Looks at a machine whose root directory is `root` (empty for this one).
   ///
   /// Nodes are opened and closed again; no device is taken. What cannot be seen is left as if it
-  /// were not there.
-  public init(lookingAt root: String) {
+  /// were not there. What devices are used for and who holds groups is looked for in detail only.
+  public init(lookingAt root: String, inDetail: Bool = false) {
     self.init()
     let sysfs = "\(root)/sys"
     kernel = Sysfs.word("\(root)/proc/sys/kernel/osrelease") ?? ""
@@ -32,8 +32,10 @@ extension HostFacts {
       }
     }
     hasPCIDriver = Node.exists("\(sysfs)/bus/pci/drivers/vfio-pci")
-    uses = DeviceUses(root: root, platform: platform).found
-    holders = Holders(root: root, platform: platform).found
+    if inDetail {
+      uses = DeviceUses(root: root, platform: platform).found
+      holders = Holders(root: root, platform: platform).found
+    }
     readPrivileges(root)
     let parameter = "\(sysfs)/module/iommufd/parameters/allow_unsafe_interrupts"
     allowsUnsafeInterrupts = Sysfs.word(parameter).map { $0 == "Y" }

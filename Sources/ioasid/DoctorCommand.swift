@@ -20,7 +20,7 @@ enum DoctorCommand {
         throw Refusal("doctor has no option '\(word)': see ioasid --help", status: Refusal.usage)
       }
     }
-    let doctor = platform.map { Doctor($0) } ?? Doctor(HostFacts(lookingAt: ""))
+    let doctor = platform.map { Doctor($0) } ?? Doctor(HostFacts(lookingAt: "", inDetail: true))
     System.say(printsJSON ? doctor.json : doctor.text, to: STDOUT_FILENO)
   }
 }

@@ -23,7 +23,7 @@ struct DoctorTests {
   func pureLab() throws {
     let tree = try MachineTree(recording: "linux-6.12-pure.txt")
     try tree.write("dev/iommu", "")
-    let facts = HostFacts(lookingAt: tree.root)
+    let facts = HostFacts(lookingAt: tree.root, inDetail: true)
     #expect(facts.containerNode == .absent && facts.iommuNode == .allowed)
     #expect(facts.iommus == ["dmar0": .intel] && facts.hasPCIDriver)
     #expect(facts.groupNodes.isEmpty && facts.obstacleToIOMMUFD == nil)
@@ -53,13 +53,13 @@ struct DoctorTests {
   @Test("The native kernel's nodes are found")
   func nativeLab() throws {
     let tree = try MachineTree(recording: "linux-6.12.txt")
-    let facts = HostFacts(lookingAt: tree.root)
+    let facts = HostFacts(lookingAt: tree.root, inDetail: true)
     #expect(facts.groupNodes.map(\.rawValue).sorted() == [3, 4, 6])
     #expect(facts.cdevNodes.keys.sorted() == ["vfio0", "vfio2", "vfio3"])
     // A plain file stands for the node here: it opens, and answers nothing.
     #expect(facts.containerNode == .otherDriver)
     try tree.remove("dev/vfio/vfio")
-    #expect(HostFacts(lookingAt: tree.root).containerNode == .absent)
+    #expect(HostFacts(lookingAt: tree.root, inDetail: true).containerNode == .absent)
   }
 
   @Test("A network card and a disk in use are named before they are lost")
@@ -87,7 +87,7 @@ struct DoctorTests {
       23 22 253:0 /home /a\\040home rw - ext4 /dev/mapper/root rw
 
       """)
-    let report = Doctor(HostFacts(lookingAt: tree.root)).text
+    let report = Doctor(HostFacts(lookingAt: tree.root, inDetail: true)).text
     #expect(
       Self.section(report, "group 4") == [
         "group 4: in use by the machine",
@@ -136,7 +136,7 @@ struct DoctorTests {
     try tree.link("proc/77/fd/10", to: "/dev/vfio/devices/vfio2")
     try tree.write("proc/77/comm", "testpmd\n")
     try tree.link("proc/80/fd/0", to: "/dev/null")
-    let facts = HostFacts(lookingAt: tree.root)
+    let facts = HostFacts(lookingAt: tree.root, inDetail: true)
     #expect(facts.holders == [GroupNumber(rawValue: 6): [Holder(process: 77, name: "testpmd")]])
   }
 
@@ -156,7 +156,7 @@ struct DoctorTests {
     try tree.device("0000:00:05.0", group: 3)
     try tree.link("sys/class/iommu/\(name)", to: link)
     try tree.link("sys/devices/pci0000:00/0000:00:05.0/iommu", to: "../../x/\(name)")
-    let report = Doctor(HostFacts(lookingAt: tree.root)).text
+    let report = Doctor(HostFacts(lookingAt: tree.root, inDetail: true)).text
     #expect(Self.section(report, "group 3").last?.hasPrefix("  \(words)") == true)
   }
 
