@@ -43,6 +43,7 @@ public struct Doctor: Sendable {
     var lines = isSimulated ? ["a simulated platform, for ioasid run --platform"] : machineLines
     for finding in findings { lines += [""] + Self.lines(finding) }
     if facts.platform.groups.isEmpty { lines += ["", "no IOMMU groups"] }
+    lines += ungroupedLines
     let name = isSimulated ? "software" : "iommufd"
     lines += ["", "limits of the \(name) backend, each a section of MIGRATION.md:"]
     for limit in limits {
@@ -62,6 +63,14 @@ public struct Doctor: Sendable {
       lines.append("for iommufd: \(obstacle.remedy)")
     }
     return lines
+  }
+
+  private var ungroupedLines: [String] {
+    guard !facts.ungrouped.isEmpty else { return [] }
+    return ["", "without a group: legacy programs cannot be given them on this kernel"]
+      + facts.ungrouped.map {
+        "  \($0.name)  \($0.driver ?? "no driver")  /dev/vfio/devices/\($0.cdev ?? "")"
+      }
   }
 
   /// The machine's nodes and rights, each with its state.
@@ -167,6 +176,7 @@ public struct Doctor: Sendable {
         "remedy": .string(obstacle?.remedy),
       ]),
       "groups": groups,
+      "ungrouped": .strings(facts.ungrouped.map(\.name.rawValue)),
       "limits": limits,
     ]).text
   }

@@ -1,3 +1,4 @@
+internal import AddressSpaces
 internal import DMATypes
 internal import HostPlatform
 
@@ -19,9 +20,10 @@ struct GroupFinding {
 
   /// The group's standing, in a few words.
   var standing: String {
-    if group.isNoIOMMU { return "no IOMMU" }
+    if group.kind == .noIOMMU { return "no IOMMU" }
     if !group.isViable { return bound.isEmpty ? "in use by the machine" : "not viable" }
     if endpoints.isEmpty { return "bridges only" }
+    if facts.holders[group.number] != nil { return "taken" }
     if bound.isEmpty { return "free" }
     return isSimulated || !usable.isEmpty ? "ready" : "viable"
   }
@@ -31,7 +33,7 @@ struct GroupFinding {
   /// Who cannot have the group, or a member, and why: a sentence each.
   var lockedOut: [String] {
     var sentences: [String] = []
-    if group.isNoIOMMU {
+    if group.kind == .noIOMMU {
       return ["the iommufd backend is locked out: without an IOMMU the group has no cdev"]
     }
     for hindrance in group.hindrances where !bound.isEmpty {
@@ -70,7 +72,7 @@ struct GroupFinding {
   var lost: [String] {
     group.hindrances.map { device in
       let uses = (facts.uses[device.name] ?? []).map(Self.words)
-      let rest = uses.isEmpty ? "no network interface and no disk of it is in use" : nil
+      let rest = uses.isEmpty ? "what it serves is no network interface and no disk" : nil
       return "\(device.name) (\(device.driver ?? "")): "
         + (rest ?? uses.joined(separator: ", "))
     }
@@ -79,7 +81,7 @@ struct GroupFinding {
   /// The commands that root gives to make the group ready; none when it is, or can never be.
   var commands: [String] {
     let wanted = group.hindrances + (bound.isEmpty ? endpoints.filter { $0.driver == nil } : [])
-    guard !group.isNoIOMMU, !isSimulated else { return [] }
+    guard group.kind == .physical, !isSimulated else { return [] }
     var commands: [String] = []
     if !facts.hasPCIDriver, wanted.contains(where: \.isPCI) { commands.append("modprobe vfio-pci") }
     for device in wanted {
@@ -102,8 +104,8 @@ struct GroupFinding {
 
   /// How pages would stay pinned: see `IOMMUModel.Anchor`.
   var anchor: IOMMUModel.Anchor? {
-    guard !isSimulated, !group.isNoIOMMU, !endpoints.isEmpty, group.isViable || !bound.isEmpty
-    else { return nil }
+    let isTaken = !group.isViable && bound.isEmpty
+    guard !isSimulated, group.kind == .physical, !endpoints.isEmpty, !isTaken else { return nil }
     let unit = group.devices.compactMap { facts.iommuOfDevice[$0.name] }.first
     return (unit.flatMap { facts.iommus[$0] } ?? .other).anchor
   }

@@ -46,6 +46,9 @@ public struct HostFacts: Hashable, Sendable {
   public var iommuOfDevice: [DeviceName: String]
   /// The members of groups that are bridges: they go with a group and are of no use to a program.
   public var bridges: Set<DeviceName>
+  /// Devices that are bound to VFIO and in no group, as mediated devices are where the kernel has
+  /// no VFIO groups.
+  public var ungrouped: [HostDevice]
   /// What `/dev/vfio/vfio` is.
   public var containerNode: ContainerNode
   /// What `/dev/iommu` is.
@@ -80,6 +83,7 @@ public struct HostFacts: Hashable, Sendable {
     iommus = [:]
     iommuOfDevice = [:]
     bridges = []
+    ungrouped = []
     containerNode = .absent
     iommuNode = .absent
     groupNodes = []

@@ -31,7 +31,8 @@ extension Limit {
       .descriptors, .approximate, "file-locks",
       "calls past glibc see files of the run; locks meet on one open file"),
     simulated(
-      .sysfs, .approximate, "sysfs", "sysfs is a picture: two parameters count once written, nothing else"),
+      .sysfs, .approximate, "sysfs",
+      "sysfs is a picture: two parameters count once written, and nothing else"),
     simulated(
       .deviceLifetime, .approximate, "timing", "a device acts at once, and raises every interrupt"),
     simulated(

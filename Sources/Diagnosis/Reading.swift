@@ -31,6 +31,7 @@ extension HostFacts {
         }
       }
     }
+    ungrouped = readUngrouped("\(sysfs)/class/vfio-dev")
     hasPCIDriver = Node.exists("\(sysfs)/bus/pci/drivers/vfio-pci")
     if inDetail {
       uses = DeviceUses(root: root, platform: platform).found
@@ -39,6 +40,19 @@ extension HostFacts {
     readPrivileges(root)
     let parameter = "\(sysfs)/module/iommufd/parameters/allow_unsafe_interrupts"
     allowsUnsafeInterrupts = Sysfs.word(parameter).map { $0 == "Y" }
+  }
+
+  /// Devices of VFIO that no group has: each entry of the class is a link below its device.
+  private func readUngrouped(_ place: String) -> [HostDevice] {
+    let members = Set(platform.groups.flatMap(\.devices).map(\.name.rawValue))
+    return ((try? Sysfs.namesIfThere(in: place)) ?? []).sorted().compactMap { cdev in
+      let path = (Sysfs.link("\(place)/\(cdev)") ?? "").split(separator: "/").map(String.init)
+      guard path.count > 2, path[path.count - 2] == "vfio-dev" else { return nil }
+      let name = path[path.count - 3]
+      guard !members.contains(name) else { return nil }
+      let driver = Sysfs.target("\(place)/\(cdev)/device/driver")
+      return HostDevice(name: DeviceName(rawValue: name), driver: driver, cdev: cdev, isPCI: false)
+    }
   }
 
   private mutating func readPrivileges(_ root: String) {

@@ -110,6 +110,7 @@ struct DoctorTests {
     facts.holders = [GroupNumber(rawValue: 3): [Holder(process: 812, name: "qemu")]]
     facts.cdevNodes["vfio1"] = .refused(.accessDenied)
     let report = Doctor(facts).text
+    #expect(Self.section(report, "group 3")[0] == "group 3 (DMA-FQ): taken")
     #expect(
       Self.section(report, "group 3").contains(
         "  locked out: other programs are locked out: qemu (process 812) has it open"))
@@ -127,6 +128,19 @@ struct DoctorTests {
     #expect(
       shared.contains("    echo 0000:02:02.0 > /sys/bus/pci/devices/0000:02:02.0/driver/unbind"))
     #expect(!shared.contains { $0.contains("0000:01:00.0 >") }, "bridges stay as they are")
+  }
+
+  @Test("A device of VFIO that is in no group is named")
+  func ungrouped() throws {
+    let tree = try MachineTree(recording: "linux-6.12-pure.txt")
+    let place = "devices/virtual/mtty/mtty/83b8f4f2"
+    try tree.link("sys/class/vfio-dev/vfio9", to: "../../\(place)/vfio-dev/vfio9")
+    try tree.link("sys/\(place)/vfio-dev/vfio9/device", to: "../..")
+    try tree.link("sys/\(place)/driver", to: "../../../../../bus/mdev/drivers/mtty")
+    let report = Doctor(HostFacts(lookingAt: tree.root)).text
+    #expect(
+      Self.section(report, "without a group").dropFirst()
+        == ["  83b8f4f2  mtty  /dev/vfio/devices/vfio9"])
   }
 
   @Test("Holders are found by their open descriptors")

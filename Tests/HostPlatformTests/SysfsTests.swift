@@ -15,7 +15,7 @@ struct SysfsTests {
       range: IOVARange(start: IOVA(0xfee0_0000), last: IOVA(0xfeef_ffff)), kind: .interrupt)
     for group in machine.groups {
       #expect(group.reservedRegions == [window] && group.reserved == [window.range])
-      #expect(group.type == "DMA-FQ" && !group.isNoIOMMU && group.isViable)
+      #expect(group.type == "DMA-FQ" && group.kind == .physical && group.isViable)
     }
     let single = try #require(machine.groups.first { $0.number.rawValue == 3 })
     #expect(
@@ -89,10 +89,23 @@ struct SysfsTests {
     let tree = try MachineTree()
     try tree.link("sys/devices/platform/uart/subsystem", to: "../../../bus/platform")
     try tree.link("sys/kernel/iommu_groups/9/devices/uart", to: "../../../../devices/platform/uart")
+    try tree.link("sys/class/vfio/noiommu-9", to: "../../devices/virtual/vfio/noiommu-9")
     try tree.write("sys/kernel/iommu_groups/9/name", "vfio-noiommu\n")
     try tree.directory("sys/kernel/iommu_groups/other")
     let groups = try HostPlatform(sysfs: tree.sysfs).groups
-    #expect(groups.count == 1 && groups[0].isNoIOMMU && !groups[0].devices[0].isPCI)
+    #expect(groups.count == 1 && groups[0].kind == .noIOMMU && !groups[0].devices[0].isPCI)
+  }
+
+  @Test("A mediated device's group has the same name and other nodes")
+  func mediated() throws {
+    let tree = try MachineTree()
+    let place = "devices/virtual/mtty/mtty/83b8f4f2"
+    try tree.link("sys/kernel/iommu_groups/7/devices/83b8f4f2", to: "../../../../\(place)")
+    try tree.write("sys/kernel/iommu_groups/7/name", "vfio-noiommu\n")
+    try tree.link("sys/class/vfio/7", to: "../../devices/virtual/vfio/7")
+    try tree.write("sys/\(place)/vfio-dev/vfio0/dev", "252:0\n")
+    let group = try #require(try HostPlatform(sysfs: tree.sysfs).groups.first)
+    #expect(group.kind == .emulated && group.isViable && group.cdevs.map(\.cdev) == ["vfio0"])
   }
 
   @Test("No IOMMU is no groups; no sysfs is an error")
