@@ -59,7 +59,7 @@ extension Limit {
       "MAP of a device's BAR is EFAULT: the kernel pins no such memory for iommufd"),
     kernel(
       .mapping, .approximate, "beyond-aperture",
-      "a mapping beyond the IOMMU's reach fails at attach with one error on every driver"),
+      "a mapping beyond the IOMMU's reach fails at attach, perhaps with another error"),
     kernel(
       .addressUpdates, .approximate, "address-update",
       "locked memory stays charged to the process that mapped first"),
