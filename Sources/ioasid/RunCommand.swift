@@ -1,5 +1,6 @@
 import Diagnosis
 import Glibc
+import MachineFile
 import SimulatedPlatform
 
 /// `ioasid run`: builds the view and becomes the program.
@@ -14,7 +15,7 @@ enum RunCommand {
     var backend = Backend.software
     var platform: String?
     var trace: String?
-    var isVerbose = false
+    var options: MachineImage.Options = []
     var program: [String] = []
   }
 
@@ -24,7 +25,7 @@ enum RunCommand {
     let program = try Program(arguments.program)
     let preload = try Program.preload()
     if let trace = arguments.trace { try checkTrace(trace) }
-    let launch = Launch(trace: arguments.trace, isVerbose: arguments.isVerbose)
+    let launch = Launch(trace: arguments.trace, options: arguments.options)
     switch try choose(arguments) {
     case .native: try program.become()
     case .iommufd(let facts): try launch.build(HostView(facts: facts))
@@ -83,7 +84,7 @@ enum RunCommand {
       case "--backend": arguments.backend = try backend(value())
       case "--platform": arguments.platform = try value()
       case "--trace": arguments.trace = try value()
-      case "--verbose" where joined == nil: arguments.isVerbose = true
+      case "--verbose" where joined == nil: arguments.options.insert(.verbose)
       case "--":
         arguments.program = Array(rest)
         rest = []
