@@ -56,15 +56,15 @@ enum RunCommand {
     case .automatic:
       let facts = HostFacts(lookingAt: "")
       let choice = facts.automaticChoice(simulating: arguments.platform != nil)
+      guard choice.backend != .native || arguments.trace == nil else {
+        throw Refusal(
+          "auto takes native here, where nothing is traced: use ioasid record, or --backend iommufd")
+      }
       System.say(choice.line + "\n", to: STDERR_FILENO)
-      switch choice.backend {
-      case .iommufd: return .iommufd(facts)
-      case .software: return .software
-      case .native:
-        guard arguments.trace == nil else {
-          throw Refusal("nothing is traced where the program runs untouched: use ioasid record")
-        }
-        return .native
+      return switch choice.backend {
+      case .iommufd: .iommufd(facts)
+      case .software: .software
+      case .native: .native
       }
     }
   }
