@@ -57,8 +57,7 @@ enum RunCommand {
       let facts = HostFacts(lookingAt: "")
       let choice = facts.automaticChoice(simulating: arguments.platform != nil)
       guard choice.backend != .native || arguments.trace == nil else {
-        throw Refusal(
-          "auto takes native here, where nothing is traced: use ioasid record, or --backend iommufd")
+        throw Refusal("auto takes native here, where nothing is traced: use ioasid record")
       }
       System.say(choice.line + "\n", to: STDERR_FILENO)
       return switch choice.backend {
