@@ -205,7 +205,7 @@ public enum SharedRegion {
     /// Who keeps that device's descriptor hidden: its process in the upper half, the descriptor's
     /// number in the lower.
     case keeper
-    /// What was found out about the group's IOMMU: flags in the lower half, the driver in the upper.
+    /// What was found out about the group's IOMMU: flags in the lower half, its driver above.
     case facts
     /// The first and the last address that its tables translate.
     case apertureStart, apertureLast
