@@ -266,9 +266,12 @@ public struct LinuxIOMMUFD: ReplicatedBackend {
   // MARK: Mappings
 
   /// Maps and pins memory of the calling process: one system call.
+  ///
+  /// The last page of the space is beyond every table; see `probe`.
   @inline(__always)
   public mutating func map(_ mapping: Mapping, in space: IOASID) throws(Errno) {
     let pages = mapping.range.size >> 12
+    guard mapping.range.last.rawValue != .max else { throw .badAddress }
     guard pages <= allowedPages else { throw refusal(of: mapping, .noMemory) }
     let failure = iommufd.map(mapping)
     guard failure == 0 else { throw refusal(of: mapping, Errno(rawValue: failure)) }

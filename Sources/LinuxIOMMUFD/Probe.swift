@@ -51,10 +51,18 @@ extension IOMMUFDescriptor {
     guard let first = ranges.first, let last = ranges.last,
       last.last.rawValue >= PageSizes.processorPageBytes - 1
     else { throw .noDevice }
+    // Linux 6.12 loses count of pins where a mapping ends at 2⁶⁴, and frees pages that are in use.
+    let end = min(last.last, IOVARange.mostMappable.last)
     let sizes = try pageSizes()
     return IOMMUFacts(
       driver: (try? driver(of: device)) ?? 0,
-      aperture: IOVARange(start: first.start, last: last.last),
+      aperture: IOVARange(start: first.start, last: end),
       pageSizes: sizes, enforcesCoherency: try enforcesCoherency())
   }
+}
+
+extension IOVARange {
+  /// The whole space without its last page.
+  static let mostMappable = Self(
+    start: IOVA(0), last: IOVA(.max - PageSizes.processorPageBytes))
 }

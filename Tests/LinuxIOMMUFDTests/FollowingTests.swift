@@ -83,6 +83,8 @@ struct FollowingTests {
     #expect(throws: Errno.notFound) { try backend.attach(GroupNumber(rawValue: 3), to: table) }
     let space = IOASID(rawValue: 1)
     #expect(throws: Errno.badDescriptor) { try backend.map(Self.mapping(0), in: space) }
+    let top = Mapping(range: IOVARange(start: IOVA(1 << 63), last: IOVA(.max)), memory: Self.memory)
+    #expect(throws: Errno.badAddress, "the kernel is not asked") { try backend.map(top, in: space) }
     #expect(throws: Errno.badDescriptor) { try backend.unmap(Self.mapping(0).range, in: space) }
     #expect(objects.numbers == ContainerNumbers())
   }

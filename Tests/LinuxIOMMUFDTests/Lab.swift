@@ -41,10 +41,13 @@ struct Lab {
     }
   }
 
+  /// The kernel's own limit is 2⁶⁴, but it does not survive a mapping that ends there.
+  private static let lastMappable: UInt64 = .max - 4096
+
   /// QEMU's amd-iommu.
   private mutating func hasAMD() {
-    world.iommus[0].aperture.last = .max
-    world.iommus[0].pageSizes = 0xf_fff7_ffff_f000
+    world.iommus[0].aperture.last = Self.lastMappable
+    world.iommus[0].pageSizes = 0xf_ff7f_ffff_f000
     world.iommus[0].coherent = true
     for index in world.groups.indices {
       world.groups[index].reserved.append(.init(0xfd_0000_0000, 0xff_ffff_ffff))
@@ -53,7 +56,7 @@ struct Lab {
 
   /// QEMU's virtio-iommu.
   private mutating func hasVirtio() {
-    world.iommus[0].aperture.last = .max
+    world.iommus[0].aperture.last = Self.lastMappable
     world.iommus[0].pageSizes = 0xffff_ffff_ffff_f000
     finishesTablesAtAttach = true
   }
