@@ -2,8 +2,8 @@ internal import DMATypes
 internal import LinuxIOMMUFD
 internal import MachineFile
 
-/// What processes share of one container in the kernel: words in the container's file, guarded by its
-/// lock.
+/// What processes share of one container in the kernel: words in the container's file, guarded by
+/// its lock.
 ///
 /// | offset | bytes | what |
 /// |---|---|---|
