@@ -120,8 +120,8 @@ let targets: [Target] = [
   tests(
     "SharedMachine",
     [
-      "AddressSpaces", "CLinux", "Conformance", "DMATypes", "LegacyVFIO", "MachineFile", "Shim",
-      "SimulatedPlatform", "SoftwareIOMMU", "UAPI",
+      "AddressSpaces", "CLinux", "Conformance", "DMATypes", "LegacyVFIO", "LinuxIOMMUFD",
+      "MachineFile", "Shim", "SimulatedPlatform", "SoftwareIOMMU", "UAPI",
     ], touchesMemory: true),
   tests("Diagnosis", ["DMATypes", "HostPlatform", "MachineTrees", "SimulatedPlatform"]),
   tests("PlatformFile", ["DMATypes", "SimulatedPlatform"]),

@@ -38,6 +38,9 @@ extension Limit {
     kernel(
       .processes, .atACost, "processes",
       "a descriptor works in another process only if that one runs under ioasid too"),
+    kernel(
+      .processes, .approximate, "last-holder",
+      "a container ends with the last process that used it, whoever else has its descriptors"),
     Limit(
       .iommufd, .callers, .impossible, "libc-only",
       "static programs, Go without cgo and others that go past glibc open no node"),

@@ -197,15 +197,12 @@ public enum SharedRegion {
   public enum GroupWord: Int, Sendable {
     /// The number of the container that the group is in.
     case container
-    /// The kernel's number for the page table that its devices use. This and what follows belong to
-    /// the iommufd backend.
+    /// The kernel's number for the page table that its devices use. This and what follows belong
+    /// to the iommufd backend.
     case table
     /// The kernel's number for the device that claims the group.
     case device
-    /// Who keeps that device's descriptor hidden: its process in the upper half, the descriptor's
-    /// number in the lower.
-    case keeper
-    /// What was found out about the group's IOMMU: flags in the lower half, its driver above.
+    /// What was found out about the group's IOMMU: flags below, the driver in the upper half.
     case facts
     /// The first and the last address that its tables translate.
     case apertureStart, apertureLast

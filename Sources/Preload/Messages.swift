@@ -22,11 +22,22 @@ private func markReceived(_ header: Word) {
         let descriptor = control.load(fromByteOffset: at, as: Int32.self)
         if tableEntry(descriptor) != .none { forget(descriptor) }
         markIfOurs(descriptor)
+        takeInKernel(descriptor)
         at += 4
       }
     }
     start += (length + 7) & ~7
   }
+}
+
+/// A file of a run on the kernel's devices is taken over at once: what stands behind it in the
+/// kernel is had from its sender, who may be gone at its first use.
+private func takeInKernel(_ descriptor: Int32) {
+  guard tableEntry(descriptor) == .marked,
+    status(currentDirectory, path("/sys/module/ioasid/iommu"), 0) != nil,
+    let index = pin(descriptor)
+  else { return }
+  release(index)
 }
 
 @inline(__always)

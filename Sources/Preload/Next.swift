@@ -62,8 +62,8 @@ struct SystemCall: RawRepresentable {
   static var faccessat2: SystemCall { SystemCall(rawValue: 439) }
 }
 
-/// Copies between memory of ours and the program's by the kernel: a bad pointer is an answer,
-/// whether all of it was copied.
+/// Copies between memory of ours and the program's by the kernel, so that a bad pointer is an
+/// answer: whether all of it was copied.
 @inline(never)
 func copyGuarded(_ own: Word, _ program: Word, _ count: Word, toProgram: Bool) -> Bool {
   var here = [own, count] as InlineArray<2, Word>

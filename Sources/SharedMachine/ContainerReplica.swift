@@ -1,6 +1,7 @@
 internal import AddressSpaces
 internal import DMATypes
 internal import LegacyVFIO
+internal import LinuxIOMMUFD
 internal import Shim
 internal import SimulatedPlatform
 internal import SoftwareIOMMU
@@ -56,7 +57,9 @@ typealias MachineSession = ContainerSession<MachineBackend>
   @inline(__always)
   func serve(_ number: UInt64, _ argument: UInt64, in machine: Machine) -> Int {
     let number = UInt32(truncatingIfNeeded: number)
-    guard let limit = machine.lockLimit.value, ContainerCodec.command(of: number) == .map else {
+    guard let limit = machine.lockLimit.value, ContainerCodec.command(of: number) == .map,
+      machine.kernel == nil || countsForUser
+    else {
       var unlimited = UInt64.max
       return serve(number, argument, allowance: &unlimited)
     }
@@ -81,8 +84,8 @@ typealias MachineSession = ContainerSession<MachineBackend>
   private func serve(_ number: UInt32, _ argument: UInt64, allowance: inout UInt64) -> Int {
     lock.take()
     defer { lock.drop() }
-    unsafe content.pointee.allowance.pages = allowance
-    defer { allowance = unsafe content.pointee.allowance.pages }
+    unsafe content.pointee.allowedPages = allowance
+    defer { allowance = unsafe content.pointee.allowedPages }
     unsafe content.pointee.catchUp()
     unsafe content.pointee.rewriteIfLong()
     return unsafe ContainerCodec.serve(number, argument, by: &content.pointee)
@@ -90,6 +93,13 @@ typealias MachineSession = ContainerSession<MachineBackend>
 }
 
 extension ContainerReplica {
+  /// Whether the kernel counts pinned pages for the whole user, and cannot tell what type1 would.
+  private var countsForUser: Bool {
+    lock.take()
+    defer { lock.drop() }
+    return unsafe content.pointee.countsForUser
+  }
+
   /// The pages that this process's mappings name, as type1 charges them: device memory is free.
   var chargedPages: UInt64 {
     lock.take()
@@ -150,6 +160,19 @@ struct ReplicaContent: ContainerServer {
       groups.firstIndex { $0.number == number }.map { kernel.facts(ofGroupAt: $0) }
     }
   }
+
+  /// What the next MAP may pin; a MAP takes what it pins.
+  @inline(__always)
+  var allowedPages: UInt64 {
+    get { session.backend.kernel?.allowedPages ?? allowance.pages }
+    set {
+      allowance.pages = newValue
+      if kernel != nil { session.backend.kernel?.allowedPages = newValue }
+    }
+  }
+
+  /// See `ContainerReplica.countsForUser`.
+  var countsForUser: Bool { kernel?.countsForUser ?? false }
 
   mutating func withSession<Result, Failure: Error>(
     _ body: (inout MachineSession, inout JournalWriter) throws(Failure) -> Result

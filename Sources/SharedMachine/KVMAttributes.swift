@@ -15,9 +15,10 @@ private struct AttributeLayout: BitwiseCopyable {
   static let remove: UInt64 = 2
 }
 
-/// KVM wants to know of devices that are given to a guest, because they may bypass caches. It is
-/// told of a group by the group's descriptor, and it takes only the kernel's own: in place of a
-/// group of ours it is told of each of its devices, by descriptors that are opened for it alone.
+/// KVM wants to know of devices that are given to a guest, because they may bypass caches.
+///
+/// It is told of a group by the group's descriptor, and it takes only the kernel's own: in place of
+/// a group of ours it is told of each of its devices, by descriptors that are opened for it alone.
 /// They are bound to nothing, so that they keep no device open.
 final class KVMAttributes: Sendable {
   private struct Key: Hashable {

@@ -21,6 +21,8 @@ final class KernelContainer: KernelObjects, @unchecked Sendable {
   private let words: KernelWords
   private var parking: Int32 = -1
   private var iommufd: Int32 = -1
+  /// Whether the iommufd holds what is pinned against the user's limit.
+  private(set) var countsForUser = false
   /// Devices taken out.
   private var taken: [Int: ClaimedDevice] = [:]
   /// Whether other processes know of the descriptors.
@@ -36,6 +38,7 @@ final class KernelContainer: KernelObjects, @unchecked Sendable {
     self.kernel = kernel
     words = parent.words
     (parking, iommufd) = (parent.parking, parent.iommufd)
+    countsForUser = parent.countsForUser
   }
 
   // MARK: Descriptors
@@ -70,7 +73,9 @@ final class KernelContainer: KernelObjects, @unchecked Sendable {
     _ = clinux_park(parking, Self.iommufdKey, parked)
     iommufd = kernel.descriptors.hide(parked)
     enter()
-    return IOMMUFDescriptor(rawValue: iommufd)
+    let descriptor = IOMMUFDescriptor(rawValue: iommufd)
+    countsForUser = (try? descriptor.accounting()) == .perUser
+    return descriptor
   }
 
   private func make(closesOnExec: Bool) throws(Errno) {

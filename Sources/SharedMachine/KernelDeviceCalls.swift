@@ -120,8 +120,8 @@ private struct PCIName: CustomStringConvertible {
       let digits = String(number, radix: 16)
       return String(repeating: "0", count: max(0, width - digits.count)) + digits
     }
-    let place = [hexadecimal(segment, 4), hexadecimal(bus, 2), hexadecimal(function >> 3, 2)]
-    return place.joined(separator: ":") + ".\(function & 7)"
+    let device = hexadecimal(function >> 3, 2)
+    return "\(hexadecimal(segment, 4)):\(hexadecimal(bus, 2)):\(device).\(function & 7)"
   }
 }
 

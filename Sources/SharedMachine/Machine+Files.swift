@@ -89,7 +89,11 @@ extension Machine {
     switch node.role {
     case .containerNode:
       let opened = try openContainer(node, flags: flags & Self.keptFlags)
-      if case .container(let number) = opened.file.kind { kernel?.use(.container(number), by: 1) }
+      if case .container(let number) = opened.file.kind, let kernel {
+        kernel.use(.container(number), by: 1)
+        // O_CLOEXEC
+        try makeInKernel(opened, number, closesOnExec: flags & 0o2000000 != 0)
+      }
       return opened
     case .groupNode: return try openGroup(node, flags: flags & Self.keptFlags)
     case .groupFile, .deviceFile: throw Errno(rawValue: 6)
@@ -119,6 +123,23 @@ extension Machine {
     return OpenedFile(
       file: OpenFile(kind: .container(number), replica: replica),
       descriptor: descriptor, kind: .container, major: node.major, minor: node.minor)
+  }
+
+  /// Opens the container's iommufd, while the program has the right to: it may give it up later.
+  /// Without a free number that waits until a group joins.
+  private func makeInKernel(
+    _ opened: OpenedFile, _ number: UInt64, closesOnExec: Bool
+  ) throws(Errno) {
+    do throws(Errno) {
+      try opened.file.replica?.withSession { (session, _) throws(Errno) in
+        try session.backend.connect(making: closesOnExec)
+      }
+    } catch {
+      guard error != .tooManyDescriptors else { return }
+      _ = clinux_close(opened.descriptor)
+      release(opened.file)
+      throw error
+    }
   }
 
   private func openHeld(_ number: UInt64, flags: Int32) throws(Errno) -> Int32 {
@@ -165,8 +186,22 @@ extension Machine {
   /// Throws `ENOTTY` when it is no file of the run.
   public func adopt(descriptor: Int32, inode: UInt64) throws(Errno) -> OpenedFile {
     let opened = try find(descriptor: descriptor, inode: inode)
-    if let kernel, let use = self.use(of: opened.file) { kernel.use(use, by: 1) }
+    if let kernel, let use = self.use(of: opened.file) {
+      kernel.use(use, by: 1)
+      connect(use)
+    }
     return opened
+  }
+
+  /// Has this process take the descriptors of a container while those who have them are there.
+  private func connect(_ use: KernelMachine.Use) {
+    let number =
+      switch use {
+      case .container(let number): number
+      case .group(let index): container(ofGroupAt: index)
+      }
+    guard number != 0, let replica = try? replica(number) else { return }
+    replica.withSession { session, _ in _ = try? session.backend.connect() }
   }
 
   private func find(descriptor: Int32, inode: UInt64) throws(Errno) -> OpenedFile {
