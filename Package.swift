@@ -77,7 +77,8 @@ let targets: [Target] = [
     ], touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   module(
-    "Conformance", ["DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU"],
+    "Conformance",
+    ["DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "CLinux"],
     touchesMemory: true),
   module("PlatformFile", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   engine,
@@ -85,8 +86,8 @@ let targets: [Target] = [
   .executableTarget(
     name: "ioasid",
     dependencies: [
-      "AddressSpaces", "CLinux", "DMATypes", "MachineFile", "PlatformFile", "PlatformView",
-      "SimulatedPlatform", "SoftwareIOMMU",
+      "AddressSpaces", "CLinux", "Conformance", "DMATypes", "MachineFile", "PlatformFile",
+      "PlatformView", "SimulatedPlatform", "SoftwareIOMMU",
     ],
     swiftSettings: settings(touchesMemory: true)),
 

@@ -1,4 +1,5 @@
 internal import AddressSpaces
+internal import CLinux
 internal import DMATypes
 import Glibc
 internal import UAPI
@@ -14,12 +15,14 @@ internal import UAPI
   /// Two writable pages, then nothing; `readOnlyBytes` further on the same pages, only readable.
   private let structures: UInt64
   private let readOnlyBytes: UInt64 = 0x8000
+  /// A page for what passes through a real device on a look.
+  let lookPage: UInt64
   private var dirtied: Set<UInt64> = []
 
   private static let pageBytes = 4096
   private static let hugeBytes = 0x20_0000
 
-  /// Maps everything; nil when the machine has no memory or no temporary file for it.
+  /// Maps everything; nil when the machine has no memory for it.
   public init?() {
     CallerMemory.installFaultGuard()
     let total = Int(ScriptMemory.byteCount)
@@ -32,7 +35,11 @@ internal import UAPI
     let address = UInt64(UInt(bitPattern: start))
     base = (address + UInt64(Self.hugeBytes) - 1) & ~UInt64(Self.hugeBytes - 1)
     structures = base + ScriptMemory.byteCount
+    lookPage = structures + 2 * readOnlyBytes
     guard mapPages(), mapFiles() else { return nil }
+    guard unsafe mprotect(pointer(lookPage), Self.pageBytes, PROT_READ | PROT_WRITE) == 0 else {
+      return nil
+    }
   }
 
   deinit { unsafe munmap(reservation, reservedBytes) }
@@ -78,9 +85,9 @@ internal import UAPI
   private func mapFile(bytes: Int, at places: [(address: UInt64, pages: Int, rights: Int32)])
     -> Bool
   {
-    guard let file = unsafe tmpfile() else { return false }
-    defer { unsafe fclose(file) }
-    let descriptor = unsafe fileno(file)
+    let descriptor = clinux_make_memory_file()
+    guard descriptor >= 0 else { return false }
+    defer { _ = clinux_close(descriptor) }
     guard ftruncate(descriptor, bytes) == 0 else { return false }
     for place in places {
       let mapped = unsafe mmap(
@@ -127,6 +134,17 @@ internal import UAPI
   }
 
   // MARK: - Devices' writes
+
+  /// The first word of `lookPage`.
+  var lookWord: UInt64 {
+    get { word(at: lookPage) }
+    set { unsafe pointer(lookPage).storeBytes(of: newValue, as: UInt64.self) }
+  }
+
+  /// The word at an aligned address where the program can read.
+  func word(at address: UInt64) -> UInt64 {
+    unsafe pointer(address).load(as: UInt64.self)
+  }
 
   /// Remembers that a device wrote the word at an address.
   func noteWrite(at address: UInt64) { dirtied.insert(address &- base) }

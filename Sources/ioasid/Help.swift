@@ -18,6 +18,19 @@ enum Help {
         Measures calls, look-ups, starts and memory, each against something of the same run.
         --json      for machines
         --quick     one run of everything, to see that it works
+    ioasid conform [--on LIST] [--seed S] [--scripts N] [--calls N] [--shard I/N]
+                   [--junit FILE] [--results FILE]
+    ioasid conform --script FILE [--on LIST]
+    ioasid conform merge [--junit FILE] RESULTS…
+        Runs the same generated scripts on everybody who answers the legacy calls, compares each
+        answer with the oracle's, and prints a table; 1 when something undocumented differs.
+        --on        of native, compat, iommufd, software, oracle; without it whoever is here
+        --seed, --scripts, --calls
+                    which scripts, how many, and how long; the same ones on every machine
+        --shard     only part I of N, to be merged with the others
+        --junit     writes the outcome as a JUnit file
+        --results   writes the outcome for merge, which adds up runs on several machines
+        --script    runs one script, as printed with a difference, and shows what differs
     ioasid --help, ioasid --version
 
     Exit status of run: the program's own; 127 when it is not found and 126 when it cannot be

@@ -60,7 +60,7 @@ enum RunCommand {
   }
 
   /// `--name=value` in its two parts.
-  private static func split(_ word: String) -> (name: String, value: String?) {
+  static func split(_ word: String) -> (name: String, value: String?) {
     guard word.hasPrefix("--"), let equals = word.firstIndex(of: "=") else { return (word, nil) }
     return (String(word[..<equals]), String(word[word.index(after: equals)...]))
   }

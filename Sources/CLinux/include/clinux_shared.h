@@ -37,6 +37,10 @@ int32_t clinux_status_flags(int32_t descriptor);
 int32_t clinux_duplicate(int32_t descriptor, int32_t lowest);
 /// The N of a descriptor whose file is `directory`/N; −ENOTTY for any other.
 int64_t clinux_link_number(int32_t descriptor, const char *_Nonnull directory);
+/// A new file in memory (memfd_create(2)), empty and close-on-exec, or −errno.
+int32_t clinux_make_memory_file(void);
+/// A new eventfd at 0 that is close-on-exec and never waits, or −errno.
+int32_t clinux_make_event(void);
 /// The kernel's number for an eventfd, the same for all its duplicates; −EINVAL for another open file, −EBADF.
 int64_t clinux_eventfd_identity(int32_t descriptor);
 /// Sets an eventfd's count to 0, without waiting.
@@ -44,6 +48,8 @@ void clinux_drain_event(int32_t descriptor);
 /// write(2), read(2).
 int64_t clinux_write(int32_t descriptor, const void *_Nonnull bytes, size_t count);
 int64_t clinux_read(int32_t descriptor, void *_Nonnull bytes, size_t count);
+/// ioctl(2) with whatever argument: what it returned, or −errno.
+int64_t clinux_ioctl(int32_t descriptor, uint64_t request, uint64_t argument);
 /// lseek(2).
 int64_t clinux_seek(int32_t descriptor, int64_t offset, int32_t whence);
 /// Adds 1 to an eventfd. Never waits: a full one stays full.

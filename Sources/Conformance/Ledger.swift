@@ -1,0 +1,97 @@
+/// Who can be compared.
+public enum ContestantName: String, Hashable, Sendable, CaseIterable {
+  /// The kernel's own type1.
+  case native
+  /// The kernel's emulation of it: an iommufd as /dev/vfio/vfio.
+  case compat
+  /// The shim over the kernel's iommufd.
+  case iommufd
+  /// The shim over the software IOMMU.
+  case software
+  /// The oracle, which the others are compared with.
+  case oracle
+}
+
+/// A documented difference between a contestant and type1.
+public struct LedgerRow: Sendable {
+  /// A short name, unlike every other row's.
+  public let name: String
+  /// Who differs.
+  public let contestants: Set<ContestantName>
+  /// The anchor in MIGRATION.md that explains it.
+  public let section: String
+  /// The difference in a sentence.
+  public let text: String
+  /// Whether the two have different states from there on, so that later calls compare nothing.
+  public let partsWays: Bool
+  /// A script that shows the difference: run each time, so that a difference that has gone is
+  /// noticed. The first line, which names the machine, goes without saying.
+  public let witness: String
+  let covers: @Sendable (Situation) -> Bool
+}
+
+/// The documented differences, all of them.
+public enum Ledger {
+  /// Every row; of two that cover a call the earlier counts.
+  public static let rows: [LedgerRow] = hardware + emulation
+
+  /// The row that covers a difference of a contestant.
+  static func row(for situation: Situation, of contestant: ContestantName) -> LedgerRow? {
+    rows.first { $0.contestants.contains(contestant) && $0.covers(situation) }
+  }
+}
+
+extension LedgerRow {
+  init(
+    _ name: String, of contestants: Set<ContestantName>, section: String, _ text: String,
+    partsWays: Bool = false, witness: String, covers: @escaping @Sendable (Situation) -> Bool
+  ) {
+    self.name = name
+    self.contestants = contestants
+    self.section = section
+    self.text = text
+    self.partsWays = partsWays
+    self.witness = witness
+    self.covers = covers
+  }
+
+  /// The witness as a script.
+  var script: Script {
+    do {
+      return try Script(parsing: "world lab limit=\(limit)\n" + witness)
+    } catch {
+      preconditionFailure("the witness of \(name): \(error)")
+    }
+  }
+  /// Witnesses that are about the limit of mappings reach it with the second.
+  private var limit: Int { name.hasSuffix("limit") ? 1 : 65535 }
+}
+
+extension Ledger {
+  /// What real hardware does otherwise, below everybody who uses it.
+  static let hardware: [LedgerRow] = [
+    LedgerRow(
+      "write-only-is-readable", of: [.native, .compat, .iommufd],
+      section: "write-only-mappings",
+      "Linux gives devices behind VT-d the right to read whatever they may write",
+      witness: ready + """
+        f2 = f1 GET_DEVICE_FD "0000:00:05.0"
+        f0 MAP_DMA argsz=32 flags=2 vaddr=m+0x14000 iova=0x1000 size=0x1000
+        device-read "0000:00:05.0" iova=0x1000
+        """
+    ) { at in
+      guard at.call.verb == .deviceRead, at.expectedError == errnoFAULT, at.actual.result >= 0
+      else { return false }
+      return at.oracle.word(behind: at.call, needing: 2) == at.actual.result
+    }
+  ]
+
+  /// A container with group 3 and version 2.
+  static let ready = """
+    f0 = open-container
+    f1 = open-group number=3
+    f1 SET_CONTAINER f0
+    f0 SET_IOMMU type=3
+
+    """
+}
