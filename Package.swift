@@ -66,6 +66,8 @@ let targets: [Target] = [
   module(
     "SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"],
     touchesMemory: true),
+  module(
+    "LinuxIOMMUFD", ["DMATypes", "AddressSpaces", "UAPI", "CLinux"], touchesMemory: true),
   module("TrappedAccess", ["DMATypes"], touchesMemory: true),
   module("MachineFile", []),
   module("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
@@ -78,7 +80,10 @@ let targets: [Target] = [
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   module(
     "Conformance",
-    ["DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "CLinux"],
+    [
+      "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "LinuxIOMMUFD",
+      "CLinux",
+    ],
     touchesMemory: true),
   module("PlatformFile", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   engine,
@@ -97,6 +102,8 @@ let targets: [Target] = [
   tests("DMATypes", []),
   tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
+  tests(
+    "LinuxIOMMUFD", ["DMATypes", "AddressSpaces", "Conformance", "Shim", "LegacyVFIO"]),
   tests("Conformance", []),
   tests("MachineFile", []),
   tests("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),

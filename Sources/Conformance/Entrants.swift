@@ -55,7 +55,17 @@ public struct Entrants {
           if name == .native { _ = EntryLimit.set(world.entryLimit) }
           return KernelContestant(world: world, arena: arena, looks: looks)
         })
-    case .iommufd: return .failure(Absence(reason: "not there yet"))
+    case .iommufd:
+      let nodes = machine.deviceNodes
+      if let reason = machine.noIOMMUFD { return .failure(Absence(reason: reason)) }
+      return .success(
+        Entrant(name, on: machine.kernel) { world in
+          ShimContestant(
+            world: world, arena: arena,
+            ground: IOMMUFDGround(
+              nodes: nodes, containerNode: machine.legacy == .compat ? "/dev/vfio/vfio" : nil,
+              looks: looks))
+        })
     case .software:
       return .success(
         Entrant(name, on: machine.kernel) { ShimContestant(world: $0, arena: arena) })

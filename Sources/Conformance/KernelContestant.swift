@@ -134,48 +134,23 @@ public final class KernelContestant: Contestant {
   }
 }
 
-/// What a device reaches: the device copies eight bytes between the address in question and a
-/// page that is mapped for the moment.
+/// What a device reaches.
 extension KernelContestant {
-  private static let pageBytes: UInt64 = 0x1000
-  /// Below 4 GiB, where edu reaches, and where scripts seldom map.
-  private static let ownAddress: UInt64 = 0xd000_0000
-  /// No word of the script's memory; neither is 0.
-  private static let untouched: UInt64 = 0x5ca1_ab1e_0ddb_a11d
-
   private func look(_ call: Call) -> Outcome {
     let iova = call.numbers[0].value & ~7
-    guard iova < 1 << 32, iova &- Self.ownAddress >= Self.pageBytes,
-      let group = names[call.name], let container = containers[group],
-      let space = files[container], case .container = space.kind, let node = node(of: group)
+    guard RealLook.isPossible(at: iova), let group = names[call.name],
+      let container = containers[group], let space = files[container],
+      case .container = space.kind, let node = node(of: group)
     else { return .unseen }
     let place = place(of: iova, in: container)
     // A write that would land nowhere we know cannot be looked for.
     guard call.verb == .deviceRead || place != nil, looks.take() else { return .unseen }
-    guard mapOwnPage(on: space.descriptor) else { return .unseen }
-    defer { unmapOwnPage(on: space.descriptor) }
     let name = arena.place(Array(call.name.utf8) + [0], at: .plain)
-    let descriptor = clinux_ioctl(node, 0x3b6a, name)
-    guard descriptor >= 0, let edu = EduDevice(device: Int32(descriptor)) else { return .unseen }
-    if call.verb == .deviceRead {
-      // A read that faults leaves the device's memory as it was, or full of zeros.
-      arena.lookWord = Self.untouched
-      guard edu.read(from: Self.ownAddress, count: 8), edu.read(from: iova, count: 8),
-        edu.write(to: Self.ownAddress, count: 8)
-      else { return .unseen }
-      let word = arena.lookWord
-      return word == Self.untouched || word == 0
-        ? Outcome(-Int64(EFAULT)) : Outcome(Int64(bitPattern: word >> 1))
-    }
-    guard let place else { return .unseen }
-    let value = call.numbers[1].value
-    arena.lookWord = value
-    guard edu.read(from: Self.ownAddress, count: 8), edu.write(to: iova, count: 8) else {
-      return .unseen
-    }
-    guard arena.word(at: place) == value else { return Outcome(-Int64(EFAULT)) }
-    arena.noteWrite(at: place)
-    return Outcome(0)
+    let device = clinux_ioctl(node, 0x3b6a, name)
+    guard device >= 0 else { return .unseen }
+    let look = RealLook(device: Int32(device), space: space.descriptor, arena: arena)
+    guard call.verb == .deviceWrite, let place else { return look.read(iova) }
+    return look.write(call.numbers[1].value, to: iova, expecting: place)
   }
 
   private func node(of group: UInt32) -> Int32? {
@@ -190,24 +165,6 @@ extension KernelContestant {
     let mapping = mapped.last { $0.container == container && iova &- $0.iova < $0.size }
     guard let mapping else { return nil }
     let address = mapping.address &+ (iova &- mapping.iova)
-    let offset = address &- memoryBase
-    guard offset < ScriptMemory.byteCount, ScriptMemory.page(at: offset) != .missing else {
-      return nil
-    }
-    return address
-  }
-
-  private func mapOwnPage(on container: Int32) -> Bool {
-    let call = Call(
-      .mapDMA, [32, 3, Number(arena.lookPage), Number(Self.ownAddress), Number(Self.pageBytes)])
-    let argument = arena.place(CallerStructure(call, base: 0).bytes, at: .plain)
-    return clinux_ioctl(container, 0x3b71, argument) == 0
-  }
-
-  private func unmapOwnPage(on container: Int32) {
-    let call = Call(
-      .unmapDMA, [24, 0, Number(Self.ownAddress), Number(Self.pageBytes), 0, 0, 0])
-    let argument = arena.place(CallerStructure(call, base: 0).bytes, at: .plain)
-    _ = clinux_ioctl(container, 0x3b72, argument)
+    return arena.isReadable(address) ? address : nil
   }
 }

@@ -1,5 +1,8 @@
+internal import AddressSpaces
 internal import CLinux
+internal import DMATypes
 import Glibc
+internal import LinuxIOMMUFD
 
 /// What this machine's kernel can be asked for, found out by asking it.
 public struct KernelMachine: Sendable {
@@ -19,30 +22,48 @@ public struct KernelMachine: Sendable {
   public let kernel: String
   /// The machine's groups and IOMMUs; nil when none can be asked.
   public let world: World?
+  /// The node of one device, below /dev/vfio/devices, for each group that has one.
+  let deviceNodes: [GroupNumber: String]
+  /// Why the shim cannot stand on an iommufd here; nil when it can.
+  let noIOMMUFD: String?
 
   /// Looks at the running machine. Groups are opened and closed again, and devices with them.
   public init() {
     let legacy = Self.findLegacy()
     self.legacy = legacy
-    let hasDevices = !SysfsText.names(in: "/dev/vfio/devices").isEmpty
-    switch legacy {
-    case .native: kernel = "native"
-    case .compat: kernel = "compat"
-    case .absent: kernel = hasDevices ? "pure" : "none"
-    }
+    let members = Self.membersWithNodes()
+    let nodes = members.compactMapValues { $0.first?.node }
+    deviceNodes = Dictionary(
+      uniqueKeysWithValues: nodes.map { (GroupNumber(rawValue: $0.key), $0.value) })
+    let iommufd = unsafe clinux_open("/dev/iommu", O_RDWR | O_CLOEXEC, 0)
+    if iommufd >= 0 { _ = clinux_close(iommufd) }
+    noIOMMUFD =
+      iommufd < 0
+      ? "/dev/iommu: \(Self.words(iommufd))"
+      : nodes.isEmpty ? "no device in /dev/vfio/devices: bind devices to vfio-pci" : nil
+    let groups: [World.Discovered]
     switch legacy {
     case .native, .compat:
-      let groups = Self.groupsWithNodes().compactMap { Self.ask($0, isEmulated: legacy == .compat) }
-      world = World(discovered: groups, entryLimit: EntryLimit.current ?? 65535)
-    case .absent: world = nil
+      kernel = legacy == .native ? "native" : "compat"
+      groups = Self.groupsWithNodes().compactMap { Self.ask($0) }
+    case .absent:
+      kernel = noIOMMUFD == nil ? "pure" : "none"
+      groups =
+        noIOMMUFD == nil
+        ? members.keys.sorted().compactMap { Self.askIOMMUFD($0, members[$0] ?? []) } : []
     }
+    world = World(discovered: groups, entryLimit: EntryLimit.current ?? 65535)
+  }
+
+  private static func words(_ failure: Int32) -> String {
+    unsafe String(cString: strerror(-failure))
   }
 
   /// An iommufd looks at its argument, a container without a driver does not.
   private static func findLegacy() -> Legacy {
     let node = unsafe clinux_open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC, 0)
     guard node >= 0 else {
-      return .absent("/dev/vfio/vfio: \(unsafe String(cString: strerror(-node)))")
+      return .absent("/dev/vfio/vfio: \(words(node))")
     }
     defer { _ = clinux_close(node) }
     guard !groupsWithNodes().isEmpty else {
@@ -56,21 +77,77 @@ public struct KernelMachine: Sendable {
     SysfsText.names(in: "/dev/vfio").compactMap { UInt32($0) }.sorted()
   }
 
-  /// A group with what a container of its own says of the IOMMU behind it; nil when it cannot be
-  /// taken.
-  private static func ask(_ number: UInt32, isEmulated: Bool) -> World.Discovered? {
-    let directory = "/sys/kernel/iommu_groups/\(number)"
-    let devices = SysfsText.names(in: directory + "/devices").sorted(by: >).filter {
-      SysfsText.names(in: "/sys/bus/pci/devices/\($0)").contains("vfio-dev")
+  private struct Member {
+    var name: String
+    /// Its node below /dev/vfio/devices.
+    var node: String?
+  }
+
+  /// The devices of a group that a VFIO driver holds, most recently registered first as far as
+  /// their names can tell.
+  private static func members(of group: UInt32) -> [Member] {
+    SysfsText.names(in: "/sys/kernel/iommu_groups/\(group)/devices").sorted(by: >)
+      .compactMap { name in
+        let directory = "/sys/bus/pci/devices/\(name)"
+        guard SysfsText.names(in: directory).contains("vfio-dev") else { return nil }
+        let node = SysfsText.names(in: directory + "/vfio-dev").first
+        return Member(name: name, node: node.map { "/dev/vfio/devices/" + $0 })
+      }
+  }
+
+  private static func membersWithNodes() -> [UInt32: [Member]] {
+    var groups: [UInt32: [Member]] = [:]
+    for group in SysfsText.names(in: "/sys/kernel/iommu_groups").compactMap({ UInt32($0) }) {
+      let members = members(of: group).filter { $0.node != nil }
+      if !members.isEmpty { groups[group] = members }
     }
-    let regions = SysfsText.read(directory + "/reserved_regions").split(separator: "\n")
-    let reserved = regions.compactMap { line -> (World.Run, isRelaxable: Bool)? in
+    return groups
+  }
+
+  private static func regions(
+    of group: UInt32
+  ) -> (reserved: [World.Run], relaxable: [World.Run]) {
+    var found: (reserved: [World.Run], relaxable: [World.Run]) = ([], [])
+    let text = SysfsText.read("/sys/kernel/iommu_groups/\(group)/reserved_regions")
+    for line in text.split(separator: "\n") {
       let words = line.split(separator: " ")
       guard words.count == 3, let start = UInt64(words[0].dropFirst(2), radix: 16),
         let last = UInt64(words[1].dropFirst(2), radix: 16)
-      else { return nil }
-      return (World.Run(start, last), words[2] == "direct-relaxable")
+      else { continue }
+      let run = World.Run(start, last)
+      if words[2] == "direct-relaxable" {
+        found.relaxable.append(run)
+      } else {
+        found.reserved.append(run)
+      }
     }
+    return found
+  }
+
+  /// The same where only an iommufd can be asked.
+  private static func askIOMMUFD(_ number: UInt32, _ members: [Member]) -> World.Discovered? {
+    guard let node = members.first?.node,
+      let iommufd = try? IOMMUFDescriptor(containerNode: nil)
+    else { return nil }
+    let group = GroupNumber(rawValue: number)
+    var backend = LinuxIOMMUFD(
+      iommufd: iommufd, objects: PrivateObjects(iommufd: iommufd, nodes: [group: node]))
+    let facts = GroupFacts(
+      number: group, kind: .physical, devices: [], isViable: true, reservedRegions: [],
+      interruptsAreSafe: true, iommu: nil)
+    guard let iommu = try? backend.prepare(facts).iommu else { return nil }
+    let (reserved, relaxable) = regions(of: number)
+    return World.Discovered(
+      number: number, devices: members.map(\.name), reserved: reserved, relaxable: relaxable,
+      usable: [World.Run(iommu.aperture.start.rawValue, iommu.aperture.last.rawValue)],
+      pageSizes: iommu.pageSizes.rawValue, coherent: iommu.enforcesCoherency)
+  }
+
+  /// A group with what a container of its own says of the IOMMU behind it; nil when it cannot be
+  /// taken.
+  private static func ask(_ number: UInt32) -> World.Discovered? {
+    let devices = members(of: number).map(\.name)
+    let (reserved, relaxable) = regions(of: number)
     let container = unsafe clinux_open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC, 0)
     let group = unsafe clinux_open("/dev/vfio/\(number)", O_RDWR | O_CLOEXEC, 0)
     defer {
@@ -90,9 +167,8 @@ public struct KernelMachine: Sendable {
     defer { if device >= 0 { _ = clinux_close(Int32(device)) } }
     guard let facts = info(of: container) else { return nil }
     return World.Discovered(
-      number: number, devices: devices,
-      reserved: reserved.filter { !$0.isRelaxable }.map(\.0),
-      relaxable: reserved.filter(\.isRelaxable).map(\.0), usable: facts.ranges,
+      number: number, devices: devices, reserved: reserved, relaxable: relaxable,
+      usable: facts.ranges,
       pageSizes: facts.pageSizes, coherent: clinux_ioctl(container, 0x3b65, 4) == 1)
   }
 
@@ -136,6 +212,7 @@ extension World {
   /// are none. Groups whose IOMMUs look alike count as behind one.
   init?(discovered: [Discovered], entryLimit: UInt32) {
     guard !discovered.isEmpty else { return nil }
+    let isBehindVTd = SysfsText.names(in: "/sys/class/iommu").contains { $0.hasPrefix("dmar") }
     var iommus: [IOMMU] = []
     var groups: [Group] = []
     for found in discovered {
@@ -143,7 +220,8 @@ extension World {
       let iommu = IOMMU(
         driver: 1,
         aperture: Run(all.map(\.start).min() ?? 0, all.map(\.last).max() ?? .max),
-        pageSizes: found.pageSizes, coherent: found.coherent)
+        pageSizes: found.pageSizes, coherent: found.coherent,
+        readsWhatIsWritable: isBehindVTd)
       if !iommus.contains(iommu) { iommus.append(iommu) }
       groups.append(
         Group(

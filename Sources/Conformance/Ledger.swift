@@ -33,7 +33,7 @@ public struct LedgerRow: Sendable {
 /// The documented differences, all of them.
 public enum Ledger {
   /// Every row; of two that cover a call the earlier counts.
-  public static let rows: [LedgerRow] = hardware + emulation
+  public static let rows: [LedgerRow] = emulation
 
   /// The row that covers a difference of a contestant.
   static func row(for situation: Situation, of contestant: ContestantName) -> LedgerRow? {
@@ -68,24 +68,6 @@ extension LedgerRow {
 }
 
 extension Ledger {
-  /// What real hardware does otherwise, below everybody who uses it.
-  static let hardware: [LedgerRow] = [
-    LedgerRow(
-      "write-only-is-readable", of: [.native, .compat, .iommufd],
-      section: "write-only-mappings",
-      "Linux gives devices behind VT-d the right to read whatever they may write",
-      witness: ready + """
-        f2 = f1 GET_DEVICE_FD "0000:00:05.0"
-        f0 MAP_DMA argsz=32 flags=2 vaddr=m+0x14000 iova=0x1000 size=0x1000
-        device-read "0000:00:05.0" iova=0x1000
-        """
-    ) { at in
-      guard at.call.verb == .deviceRead, at.expectedError == errnoFAULT, at.actual.result >= 0
-      else { return false }
-      return at.oracle.word(behind: at.call, needing: 2) == at.actual.result
-    }
-  ]
-
   /// A container with group 3 and version 2.
   static let ready = """
     f0 = open-container

@@ -211,10 +211,15 @@ public struct Oracle: Contestant {
   // MARK: - What devices reach
 
   private mutating func deviceAccess(_ call: Call) -> Outcome {
+    let iova = call.numbers[0].value & ~7
     let isWrite = call.verb == .deviceWrite
-    guard let offset = offset(behind: call, needing: isWrite ? 2 : 1) else {
-      return Outcome(-errnoFAULT)
-    }
+    guard let group = world.groups.firstIndex(where: { $0.devices.contains(call.name) }),
+      world.groups[group].iommu != nil,
+      let container = groups[group].container, containers[container].version != nil,
+      let address = containers[container].translate(iova, needs: isWrite ? 2 : 1, by: group)
+    else { return Outcome(-errnoFAULT) }
+    let offset = address &- memoryBase
+    guard offset < ScriptMemory.byteCount else { return Outcome(-errnoFAULT) }
     switch ScriptMemory.page(at: offset) {
     case .missing: return Outcome(-errnoFAULT)
     case .readable where isWrite: return Outcome(-errnoFAULT)
@@ -224,27 +229,7 @@ public struct Oracle: Contestant {
       written[offset] = call.numbers[1].value
       return Outcome(0)
     }
-    return Outcome(Int64(bitPattern: word(at: offset) >> 1))
-  }
-
-  /// Where in the script's memory a device's access leads; nil where it faults.
-  private func offset(behind call: Call, needing access: UInt64) -> UInt64? {
-    guard let group = world.groups.firstIndex(where: { $0.devices.contains(call.name) }),
-      world.groups[group].iommu != nil,
-      let container = groups[group].container, containers[container].version != nil,
-      let address = containers[container].translate(call.numbers[0].value & ~7, needs: access),
-      address &- memoryBase < ScriptMemory.byteCount
-    else { return nil }
-    return address &- memoryBase
-  }
-
-  private func word(at offset: UInt64) -> UInt64 {
-    written[offset] ?? ScriptMemory.word(at: offset)
-  }
-
-  /// What a device would read if only this right were asked for, as a look reports it.
-  func word(behind call: Call, needing access: UInt64) -> Int64? {
-    offset(behind: call, needing: access).map { Int64(bitPattern: word(at: $0) >> 1) }
+    return Outcome(Int64(bitPattern: (written[offset] ?? ScriptMemory.word(at: offset)) >> 1))
   }
 }
 

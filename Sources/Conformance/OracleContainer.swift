@@ -218,8 +218,11 @@ struct OracleContainer {
     return true
   }
 
-  /// The program's address behind an IOVA, or nil where a device's access faults.
-  func translate(_ iova: UInt64, needs access: UInt64) -> UInt64? {
+  /// The program's address behind an IOVA, or nil where an access of a group's device faults.
+  func translate(_ iova: UInt64, needs access: UInt64, by group: Int) -> UInt64? {
+    // Where whatever can be written can be read, either right will do for reading.
+    let readsAll = world.groups[group].iommu.map { world.iommus[$0].readsWhatIsWritable } ?? false
+    let access = readsAll && access == 1 ? 3 : access
     for mapping in mappings where mapping.iova.contains(World.Run(iova, iova)) {
       return mapping.access & access != 0 ? mapping.address &+ (iova - mapping.iova.start) : nil
     }

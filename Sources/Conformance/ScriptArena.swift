@@ -1,4 +1,3 @@
-internal import AddressSpaces
 internal import CLinux
 internal import DMATypes
 import Glibc
@@ -141,6 +140,12 @@ internal import UAPI
     set { unsafe pointer(lookPage).storeBytes(of: newValue, as: UInt64.self) }
   }
 
+  /// Whether the program can read at an address: in the script's memory, where a page is.
+  func isReadable(_ address: UInt64) -> Bool {
+    let offset = address &- base
+    return offset < ScriptMemory.byteCount && ScriptMemory.page(at: offset) != .missing
+  }
+
   /// The word at an aligned address where the program can read.
   func word(at address: UInt64) -> UInt64 {
     unsafe pointer(address).load(as: UInt64.self)
@@ -154,19 +159,4 @@ internal import UAPI
     for offset in dirtied where offset < ScriptMemory.byteCount { restore(offset) }
     dirtied = []
   }
-}
-
-/// The runner's own memory, as devices reach it.
-struct ProgramMemory: DMAMemory {
-  func touch(_ address: UserAddress, byteCount: UInt64, access: DMAAccess) throws(Errno) {
-    guard CallerMemory.touch(address, byteCount: byteCount, access: access) >= byteCount else {
-      throw .badAddress
-    }
-  }
-  func read(
-    _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress, of owner: MemoryOwner
-  ) throws(Errno) { unsafe try CallerMemory.read(bytes, from: address) }
-  func write(
-    _ bytes: UnsafeRawBufferPointer, to address: UserAddress, of owner: MemoryOwner
-  ) throws(Errno) { unsafe try CallerMemory.write(bytes, to: address) }
 }
