@@ -1,9 +1,7 @@
 /// Somebody who can take part: how to begin a script with it.
 public struct Entrant {
-  /// Who.
-  public let name: ContestantName
-  /// On which kernel: `native`, `compat`, `pure` or `none`.
-  public let kernel: String
+  /// Who, and on which kernel.
+  public let part: Part
   /// The machine at rest.
   let begin: (World) -> any Contestant
 
@@ -12,8 +10,12 @@ public struct Entrant {
     _ name: ContestantName, on kernel: String = "none",
     begin: @escaping (World) -> any Contestant
   ) {
-    (self.name, self.kernel, self.begin) = (name, kernel, begin)
+    part = Part(name, on: kernel)
+    self.begin = begin
   }
+
+  /// Who.
+  public var name: ContestantName { part.contestant }
 }
 
 /// Runs a shard of a campaign: each script on each entrant in turn, call by call beside the oracle.
@@ -46,8 +48,8 @@ public struct Comparison {
   public func run() -> Report {
     var report = Report(campaign, shardCount: shard.count)
     for entrant in entrants {
-      report.shards[Report.Part(entrant.name, on: entrant.kernel)] = [shard.number]
-      for version in 1...2 { report.tallies[Entry(entrant.name, version: version)] = Tally() }
+      report.shards[entrant.part] = [shard.number]
+      for version in 1...2 { report.tallies[Entry(entrant.part, version: version)] = Tally() }
     }
     let witnesses = campaign.world.name == World.lab.name ? Ledger.rows : []
     let indices = campaign.indices(of: shard, witnesses: witnesses.count)
@@ -65,7 +67,7 @@ public struct Comparison {
 
   private func run(_ script: Script, _ index: Int, into report: inout Report) {
     for entrant in entrants {
-      let entry = Entry(entrant.name, version: script.version)
+      let entry = Entry(entrant.part, version: script.version)
       looks.isOpen = true
       let result = Self.compare(script, entrant)
       report.tallies[entry, default: Tally()] += result.tally
@@ -86,7 +88,7 @@ public struct Comparison {
       // Real looks are slow: only the last one is taken, and only so often.
       script.calls = script.calls.dropLast().filter { !$0.verb.isLook } + script.calls.suffix(1)
     }
-    var trials = isLook && entrant.kernel != "none" ? Self.slowTrials : .max
+    var trials = isLook && entrant.part.kernel != "none" ? Self.slowTrials : .max
     looks.isOpen = isLook
     looks.isFree = isLook
     defer { (looks.isOpen, looks.isFree) = (true, false) }

@@ -3,7 +3,6 @@ extension Report {
   public func junit(shard: String) -> String {
     var cases: [(name: String, body: String?)] = []
     for (entry, tally) in tallies.sorted(by: { $0.key < $1.key }) {
-      let name = "\(entry.contestant.rawValue) v\(entry.version)"
       let found = findings.filter { $0.entry == entry }.map(\.text)
       let failure =
         tally.undocumented == 0
@@ -11,7 +10,7 @@ extension Report {
         : element(
           "failure", "\(tally.undocumented) undocumented differences",
           found.joined(separator: "\n"))
-      cases.append((name, failure))
+      cases.append(("\(entry)", failure))
     }
     for (witness, count) in witnesses.sorted(by: { $0.key < $1.key }) {
       let failure = count > 0 ? nil : element("failure", "no longer differs", "")

@@ -5,9 +5,9 @@ extension Report {
       ["contestant", "scripts", "calls", "agree", "documented", "undocumented", "looks", "left"]
     ]
     for (entry, tally) in tallies.sorted(by: { $0.key < $1.key }) {
-      let isYardstick = entry.contestant == .oracle
+      let isYardstick = entry.part.contestant == .oracle
       lines.append([
-        "\(entry.contestant.rawValue) v\(entry.version)", "\(tally.scripts)", "\(tally.calls)",
+        "\(entry)", "\(tally.scripts)", "\(tally.calls)",
         isYardstick ? "the measure" : "\(tally.agreements)",
         "\(tally.documented.values.reduce(0, +))", "\(tally.undocumented)", "\(tally.looks)",
         "\(tally.left)",
@@ -31,7 +31,7 @@ extension Report {
     var text =
       "Seed \(seed), \(scriptCount) scripts of \(callCount) calls on the machine '\(world)'."
       + " Every call is compared with the\noracle's answer to it: result, error number and each"
-      + " byte of the caller's structure. looks: what a real device\nreads or writes through the"
+      + " byte of the caller's structure. looks: what a device reads or\nwrites through the"
       + " map. left: calls not made because a documented difference had parted the states.\n"
     if let native = nativeSentence { text += native }
     for (name, reason) in absent.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
@@ -43,10 +43,9 @@ extension Report {
         "no longer differs: \(witness.contestant.rawValue) and \(witness.row):"
         + " take it out of the ledger\n"
     }
-    for part in missing { text += "missing: \(part)\n" }
     for finding in findings {
       text +=
-        "\nundocumented: \(finding.entry.contestant.rawValue) v\(finding.entry.version),"
+        "\nundocumented: \(finding.entry),"
         + " script \(finding.index); replay with ioasid conform --script FILE\n\(finding.text)"
     }
     return text
@@ -54,7 +53,7 @@ extension Report {
 
   /// Others are compared with native type1 through the oracle, as far as that equals it.
   private var nativeSentence: String? {
-    let native = tallies.filter { $0.key.contestant == .native }.values
+    let native = tallies.filter { $0.key.part.contestant == .native }.values
     let calls = native.reduce(0) { $0 + $1.calls }
     guard calls > 0, native.allSatisfy({ $0.calls == $0.agreements }) else { return nil }
     return "Native type1 and the oracle gave the same \(calls) answers: who agrees with one agrees"

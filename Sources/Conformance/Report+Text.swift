@@ -13,13 +13,13 @@ extension Report: CustomStringConvertible {
       "campaign seed=\(seed) scripts=\(scriptCount) calls=\(callCount) shards=\(shardCount)"
         + " world=\(world)",
     ]
-    for (part, run) in shards.sorted(by: { "\($0.key)" < "\($1.key)" }) {
+    for (part, run) in shards.sorted(by: { $0.key < $1.key }) {
       for shard in run.sorted() {
         lines.append("ran who=\(part.contestant.rawValue) kernel=\(part.kernel) shard=\(shard)")
       }
     }
     for (entry, tally) in tallies.sorted(by: { $0.key < $1.key }) {
-      let who = "who=\(entry.contestant.rawValue) version=\(entry.version)"
+      let who = Self.words(for: entry)
       lines.append(
         "tally \(who) scripts=\(tally.scripts) agreements=\(tally.agreements)"
           + " undocumented=\(tally.undocumented) looks=\(tally.looks) left=\(tally.left)")
@@ -36,11 +36,14 @@ extension Report: CustomStringConvertible {
     }
     for finding in findings {
       lines.append(
-        "finding who=\(finding.entry.contestant.rawValue) version=\(finding.entry.version)"
-          + " script=\(finding.index)")
+        "finding \(Self.words(for: finding.entry)) script=\(finding.index)")
       lines += finding.text.split(separator: "\n").map { "| \($0)" }
     }
     return lines.map { $0 + "\n" }.joined()
+  }
+
+  private static func words(for entry: Entry) -> String {
+    "who=\(entry.part.contestant.rawValue) kernel=\(entry.part.kernel) version=\(entry.version)"
   }
 
   /// Why a text is no report.
@@ -87,8 +90,7 @@ extension Report: CustomStringConvertible {
   private mutating func take(_ facts: Facts) throws(Facts.Missing) {
     switch facts.word {
     case "ran":
-      let part = Part(try facts.contestant, on: try facts.text("kernel"))
-      shards[part, default: []].insert(try facts.number("shard"))
+      shards[try facts.part, default: []].insert(try facts.number("shard"))
     case "tally":
       var tally = Tally()
       tally.scripts = try facts.number("scripts")
@@ -141,7 +143,11 @@ private struct Facts {
     }
   }
 
+  var part: Part {
+    get throws(Missing) { Part(try contestant, on: try text("kernel")) }
+  }
+
   var entry: Entry {
-    get throws(Missing) { Entry(try contestant, version: try number("version")) }
+    get throws(Missing) { Entry(try part, version: try number("version")) }
   }
 }

@@ -28,21 +28,39 @@ public struct Tally: Hashable, Sendable {
   }
 }
 
-/// A row of the table: who, and which version of type1.
-public struct Entry: Hashable, Sendable, Comparable {
+/// A contestant on a kernel.
+public struct Part: Hashable, Sendable, Comparable {
   /// Who.
   public var contestant: ContestantName
+  /// The kernel, as it is told apart here: `native`, `compat`, `pure` or `none`.
+  public var kernel: String
+  /// States a part.
+  public init(_ contestant: ContestantName, on kernel: String) {
+    (self.contestant, self.kernel) = (contestant, kernel)
+  }
+  /// In the order of `ContestantName.allCases`, then by kernel.
+  public static func < (one: Self, other: Self) -> Bool {
+    (one.order, one.kernel) < (other.order, other.kernel)
+  }
+  private var order: Int { ContestantName.allCases.firstIndex(of: contestant) ?? 0 }
+}
+
+/// A row of the table: who, where, and which version of type1.
+public struct Entry: Hashable, Sendable, Comparable, CustomStringConvertible {
+  /// Who and where.
+  public var part: Part
   /// 1 or 2.
   public var version: Int
 
   /// States a row.
-  public init(_ contestant: ContestantName, version: Int) {
-    (self.contestant, self.version) = (contestant, version)
+  public init(_ part: Part, version: Int) { (self.part, self.version) = (part, version) }
+  /// As `Part` has it, then by version.
+  public static func < (one: Self, other: Self) -> Bool {
+    (one.part, one.version) < (other.part, other.version)
   }
-  /// In the order of `ContestantName.allCases`, then by version.
-  public static func < (one: Self, other: Self) -> Bool { one.order < other.order }
-  private var order: Int {
-    (ContestantName.allCases.firstIndex(of: contestant) ?? 0) * 2 + version
+  /// `iommufd v2 on pure`.
+  public var description: String {
+    "\(part.contestant.rawValue) v\(version)" + (part.kernel == "none" ? "" : " on \(part.kernel)")
   }
 }
 
@@ -92,18 +110,6 @@ public struct Report: Hashable, Sendable {
     /// By row, then by contestant.
     public static func < (one: Self, other: Self) -> Bool {
       (one.row, one.contestant.rawValue) < (other.row, other.contestant.rawValue)
-    }
-  }
-
-  /// A contestant on a kernel.
-  public struct Part: Hashable, Sendable {
-    /// Who.
-    public var contestant: ContestantName
-    /// The kernel, as it is told apart here: `native`, `compat`, `pure` or `none`.
-    public var kernel: String
-    /// States a part.
-    public init(_ contestant: ContestantName, on kernel: String) {
-      (self.contestant, self.kernel) = (contestant, kernel)
     }
   }
 

@@ -75,6 +75,7 @@ enum ConformCommand {
     }
     if let junit { try write(sum.junit(shard: "all"), to: junit) }
     System.say(sum.table, to: STDOUT_FILENO)
+    for part in sum.missing { System.say("missing: \(part)\n", to: STDOUT_FILENO) }
     if !sum.isGood || !sum.missing.isEmpty { exit(1) }
   }
 
