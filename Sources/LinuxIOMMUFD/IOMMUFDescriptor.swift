@@ -24,7 +24,7 @@ public struct IOMMUFDescriptor: RawRepresentable, Hashable, Sendable, BitwiseCop
   ///
   /// `containerNode` is the machine's `/dev/vfio/vfio`: where that is an iommufd it charges each
   /// process by itself, and everybody may open it. Else `node`, `/dev/iommu`, is asked to, which
-  /// takes CAP_SYS_RESOURCE; `accounting` tells what came of it. Throws what open(2) of `node` does.
+  /// takes CAP_SYS_RESOURCE; `accounting` tells what came of it. Fails as open(2) of `node` does.
   public init(containerNode: String?, node: String = "/dev/iommu") throws(Errno) {
     if let containerNode, let found = try? Self(opening: containerNode) {
       if (try? found.accounting()) != nil {

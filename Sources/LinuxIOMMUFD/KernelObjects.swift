@@ -104,8 +104,8 @@ public protocol KernelObjects: AnyObject {
   func setTable(_ table: HardwareTableID?, of group: GroupNumber)
 }
 
-/// The objects of a container that one process uses alone. Closes the iommufd and what it keeps when
-/// it goes.
+/// The objects of a container that one process uses alone. When it goes it closes the iommufd and
+/// the devices it keeps.
 public final class PrivateObjects: KernelObjects {
   /// The kernel's numbers of the container.
   public var numbers = ContainerNumbers()

@@ -17,8 +17,8 @@ public struct ProbedIOMMU: Hashable, Sendable {
 }
 
 extension IOMMUFDescriptor {
-  /// Finds out about the IOMMU behind a bound device that is attached to nothing, and leaves nothing
-  /// behind.
+  /// Finds out about the IOMMU behind a bound device that is attached to nothing, and leaves
+  /// nothing behind.
   ///
   /// The compatibility space is another meanwhile, and `space` afterwards: nobody may map in
   /// between.
@@ -44,10 +44,13 @@ extension IOMMUFDescriptor {
       facts: try facts(of: scratch, for: id), finishesTablesAtAttach: true)
   }
 
-  /// The facts of a compatibility space with one table; `ENODEV` when nothing can be mapped.
+  /// The facts of a compatibility space with one table; `ENODEV` when nothing can be mapped. An
+  /// unfinished table reaches from 0 to 0.
   private func facts(of space: IOASID, for device: DeviceID) throws(Errno) -> IOMMUFacts {
     let ranges = try usableRanges(of: space)
-    guard let first = ranges.first, let last = ranges.last else { throw .noDevice }
+    guard let first = ranges.first, let last = ranges.last,
+      last.last.rawValue >= PageSizes.processorPageBytes - 1
+    else { throw .noDevice }
     let sizes = try pageSizes()
     return IOMMUFacts(
       driver: (try? driver(of: device)) ?? 0,

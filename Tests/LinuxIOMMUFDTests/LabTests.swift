@@ -5,81 +5,93 @@ import Glibc
 import LinuxIOMMUFD
 import Testing
 
-@Suite("On the lab's kernel and devices", .enabled(if: Lab.isHere, Lab.absence), .serialized)
+@Suite("On the lab's kernel and devices", .enabled(if: Lab.here != nil, Lab.absence), .serialized)
 struct LabTests {
-  static func runner() throws -> DifferentialRunner<ShimContestant<IOMMUFDGround>> {
+  let lab: Lab
+  let runner: DifferentialRunner<ShimContestant<IOMMUFDGround>>
+
+  init() throws {
+    let lab = try #require(Lab.here)
     let arena = try #require(ScriptArena(), "no memory or no temporary file")
-    let nodes = try #require(Lab.nodes)
-    return DifferentialRunner {
-      ShimContestant(world: $0, arena: arena, ground: IOMMUFDGround(nodes: nodes))
+    self.lab = lab
+    runner = DifferentialRunner {
+      ShimContestant(world: $0, arena: arena, ground: IOMMUFDGround(nodes: lab.nodes))
     }
   }
 
-  @Test("What scratch objects show of an IOMMU is what type1 reports of it", arguments: [3, 4, 6])
-  func facts(group: UInt32) throws {
-    let nodes = try #require(Lab.nodes)
-    let iommufd = try IOMMUFDescriptor(containerNode: nil)
-    let objects = PrivateObjects(iommufd: iommufd, nodes: nodes)
-    var backend = LinuxIOMMUFD(iommufd: iommufd, objects: objects)
-    let facts = try backend.prepare(
-      GroupFacts(
-        number: GroupNumber(rawValue: group), kind: .physical, devices: [], isViable: true,
-        reservedRegions: [], interruptsAreSafe: true, iommu: nil))
-    let iommu = try #require(facts.iommu)
-    let lab = World.lab.iommus[0]
-    #expect(iommu.aperture == IOVARange(start: IOVA(0), last: IOVA(lab.aperture.last)))
-    #expect(iommu.pageSizes.rawValue == lab.pageSizes)
-    #expect(iommu.enforcesCoherency == lab.coherent)
-    #expect(!backend.makesTablesAtAttach(facts.number))
-    #expect(objects.numbers == ContainerNumbers())
+  @Test("Scratch objects show what stands behind each group, and are gone afterwards")
+  func facts() throws {
+    for group in lab.world.groups {
+      let iommufd = try IOMMUFDescriptor(containerNode: nil)
+      let objects = PrivateObjects(iommufd: iommufd, nodes: lab.nodes)
+      var backend = LinuxIOMMUFD(iommufd: iommufd, objects: objects)
+      let facts = try backend.prepare(
+        GroupFacts(
+          number: GroupNumber(rawValue: group.number), kind: .physical, devices: [],
+          isViable: true, reservedRegions: [], interruptsAreSafe: true, iommu: nil))
+      let iommu = try #require(facts.iommu)
+      let expected = lab.world.iommus[0]
+      #expect(iommu.aperture == IOVARange(start: IOVA(0), last: IOVA(expected.aperture.last)))
+      #expect(iommu.pageSizes.rawValue == expected.pageSizes)
+      #expect(iommu.enforcesCoherency == expected.coherent)
+      #expect(backend.makesTablesAtAttach(facts.number) == lab.finishesTablesAtAttach)
+      #expect(objects.numbers == ContainerNumbers())
+    }
   }
 
-  static let universes: [(String, ExhaustiveGenerator)] = [
-    ("mappings, version 1", .mappings(version: 1, length: 2)),
-    ("mappings, version 2", .mappings(version: 2, length: 2)),
-    ("groups", groups(length: 3)),
-  ]
+  @Test("A held group is nobody else's until it is let go")
+  func ownership() throws {
+    let number = try #require(lab.nodes.keys.min { $0.rawValue < $1.rawValue })
+    let facts = GroupFacts(
+      number: number, kind: .physical, devices: [], isViable: true, reservedRegions: [],
+      interruptsAreSafe: true, iommu: nil)
+    var backends = try (0..<2).map { _ in
+      let iommufd = try IOMMUFDescriptor(containerNode: nil)
+      let objects = PrivateObjects(iommufd: iommufd, nodes: lab.nodes)
+      return LinuxIOMMUFD(iommufd: iommufd, objects: objects)
+    }
+    try backends[0].claim(facts)
+    #expect(throws: Errno.busy) { try backends[1].claim(facts) }
+    backends[0].release(number)
+    try backends[1].claim(facts)
+    #expect(throws: Errno.busy) { try backends[0].claim(facts) }
+  }
 
-  /// All groups of the lab come and go around two mappings, in every order.
-  static func groups(length: Int) -> ExhaustiveGenerator {
+  @Test("Every order of mapping and unmapping", arguments: [1, 2])
+  func mappings(version: UInt64) throws {
+    var scripts = ExhaustiveGenerator.mappings(version: version, length: 2)
+    scripts.world.iommus = lab.world.iommus
+    scripts.world.groups = lab.world.groups
+    check(scripts)
+  }
+
+  @Test("Every order in which groups come and go around mappings")
+  func groups() {
     var beginning = [Call(.openContainer, into: 0)]
     var choices = [
       Call(.setIOMMU, on: 0, [3]), Call(.getInfo, on: 0, [256]),
       Call(.mapDMA, on: 0, [32, 3, .memory(0x1_4000), 0xfeef_f000, 0x2000]),
       Call(.mapDMA, on: 0, [32, 1, .memory(0x1_4000), 0x1000, 0x2000]),
     ]
-    for (file, group) in [(1, 3), (2, 4), (3, 6)] as [(Int, UInt64)] {
-      beginning.append(Call(.openGroup, into: file, [Number(group)]))
-      choices.append(Call(.setContainer, on: file, other: .descriptor(0)))
-      choices.append(Call(.unsetContainer, on: file))
+    for (index, group) in lab.world.groups.enumerated() {
+      beginning.append(Call(.openGroup, into: 1 + index, [Number(UInt64(group.number))]))
+      choices.append(Call(.setContainer, on: 1 + index, other: .descriptor(0)))
+      choices.append(Call(.unsetContainer, on: 1 + index))
     }
     beginning.append(Call(.setContainer, on: 1, other: .descriptor(0)))
-    return ExhaustiveGenerator(
-      world: .lab, beginning: beginning, choices: choices, length: length)
+    check(
+      ExhaustiveGenerator(
+        world: lab.world, beginning: beginning, choices: choices, length: 3))
   }
 
-  @Test("Every script of a small world", arguments: universes)
-  func exhaustive(name: String, scripts: ExhaustiveGenerator) throws {
-    if let difference = try Self.runner().firstDifference(scripts) {
-      Issue.record("\(name):\n\(difference)")
-    }
+  @Test("Long random scripts", arguments: 0..<8 as Range<UInt64>)
+  func seeded(batch: UInt64) {
+    let count = getenv("IOASID_LAB_SCRIPTS").flatMap { UInt64(String(cString: $0)) } ?? 5
+    let seeds = batch * count..<(batch + 1) * count
+    check(seeds.lazy.map { SeededGenerator.script(seed: $0, length: 200, on: lab.world) })
   }
 
-  @Test("Long random scripts answer as the oracle says", arguments: 0..<8 as Range<UInt64>)
-  func seeded(batch: UInt64) throws {
-    let runner = try Self.runner()
-    let count = Scripts.perBatch
-    for seed in batch * count..<(batch + 1) * count {
-      let script = SeededGenerator.script(seed: seed, length: 200, on: .lab)
-      if let difference = runner.firstDifference([script]) {
-        Issue.record("seed \(seed):\n\(difference)")
-        return
-      }
-    }
+  private func check(_ scripts: some Sequence<Script>) {
+    if let difference = runner.firstDifference(scripts) { Issue.record("\(difference)") }
   }
-}
-
-/// How many scripts a batch has: IOASID_LAB_SCRIPTS.
-enum Scripts {
-  static let perBatch = getenv("IOASID_LAB_SCRIPTS").flatMap { UInt64(String(cString: $0)) } ?? 5
 }
