@@ -8,7 +8,7 @@ internal import UAPI
 /// The product in this process: codecs, shim and software IOMMU over real memory. Only the
 /// descriptors are made up, as plain numbers.
 public final class ShimContestant: Contestant {
-  typealias Container = DrivenContainer<SoftwareIOMMU<ProgramMemory>, NoJournal>
+  typealias Container = DrivenContainer<SoftwareIOMMU<ProgramMemory>, NoJournal, CallerBitmaps>
 
   private enum File {
     case container(ContainerNumber)
@@ -70,7 +70,7 @@ public final class ShimContestant: Contestant {
       session: ContainerSession(
         backend: SoftwareIOMMU(memory: ProgramMemory()),
         parameters: ModuleParameters(mappingLimit: entryLimit)),
-      caller: Self.caller, journal: NoJournal())
+      caller: Self.caller, journal: NoJournal(), bitmaps: CallerBitmaps())
     files[call.into] = .container(number)
     return Outcome(0)
   }
