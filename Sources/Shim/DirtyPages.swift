@@ -128,7 +128,7 @@ public struct DirtyPages: Hashable, Sendable {
     /// The words that hold them, and which of their bits do.
     var masks: some Sequence<(word: Int, mask: UInt64)> {
       let pages = pages
-      return (pages.lowerBound >> 6...pages.upperBound - 1 >> 6).lazy.map { word in
+      return (pages.lowerBound >> 6...(pages.upperBound - 1) >> 6).lazy.map { word in
         let start = Swift.max(pages.lowerBound, word << 6)
         let end = Swift.min(pages.upperBound, (word + 1) << 6)
         return (word, lowBits(end - start) << UInt64(start & 63))
