@@ -4,13 +4,16 @@ public struct Entrant {
   public let part: Part
   /// The machine at rest.
   let begin: (World) -> any Contestant
+  /// How it reports dirty pages, and so which oracle measures it.
+  let manner: DirtyManner
 
   /// States an entrant; `begin` gives it at rest, for one script.
   public init(
-    _ name: ContestantName, on kernel: String = "none",
+    _ name: ContestantName, on kernel: String = "none", manner: DirtyManner = .clean,
     begin: @escaping (World) -> any Contestant
   ) {
     part = Part(name, on: kernel)
+    self.manner = manner
     self.begin = begin
   }
 
@@ -104,7 +107,7 @@ public struct Comparison {
     defer { looks.isFree = false }
     for entrant in entrants where row.contestants.contains(entrant.name) {
       let script = row.script
-      let result = Self.compare(script, entrant)
+      let result = Self.compare(script, entrant, .clean)
       let witness = Report.Witness(row: row.name, contestant: entrant.name)
       report.witnesses[witness, default: 0] += result.tally.documented[row.name] == nil ? 0 : 1
     }
@@ -128,18 +131,20 @@ public struct Comparison {
     var difference: Difference?
   }
 
-  static func compare(_ script: Script, _ entrant: Entrant) -> Result {
+  static func compare(
+    _ script: Script, _ entrant: Entrant, _ manner: DirtyManner? = nil
+  ) -> Result {
     var contestant = entrant.begin(script.world)
     defer { contestant.finish() }
-    var oracle = Oracle(world: script.world, memoryBase: contestant.memoryBase)
+    let manner = manner ?? entrant.manner
+    var oracle = Oracle(
+      world: script.world, memoryBase: contestant.memoryBase, manner: manner)
     var result = Result()
     result.tally.scripts = 1
     var past: [(call: Call, outcome: Outcome)] = []
     for (index, call) in script.calls.enumerated() {
       let before = oracle
       let expected = oracle.perform(call)
-      // The kernel would grant it, nobody here does yet: made on nobody, so that states stay equal.
-      if expected.result == -errnoNOTTY && call.verb.isLater { continue }
       let actual = contestant.perform(call)
       defer { past.append((call, expected)) }
       if actual == .unseen { continue }
@@ -149,7 +154,8 @@ public struct Comparison {
         continue
       }
       let situation = Situation(
-        call: call, oracle: before, past: past, expected: expected, actual: actual)
+        call: call, oracle: before, past: past, manner: manner, expected: expected,
+        actual: actual)
       guard let row = Ledger.row(for: situation, of: entrant.name) else {
         result.tally.undocumented += 1
         result.tally.left += script.calls.count - index - 1
@@ -197,6 +203,4 @@ public final class LookAllowance {
 extension Verb {
   /// Whether the line looks at what a device reaches.
   var isLook: Bool { self == .deviceRead || self == .deviceWrite }
-  /// Whether the oracle has parts of the request that it does not grant yet.
-  var isLater: Bool { self == .unmapDMA || self == .dirtyPages }
 }

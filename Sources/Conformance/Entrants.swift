@@ -1,4 +1,7 @@
 /// The contestants that this machine has, and why it lacks the others.
+///
+/// Dirty pages are reported as Linux 6.12 does it, stale bits included, so that one measure fits
+/// all; that the shim can do without them is a row of the ledger.
 public struct Entrants {
   /// Those that can take part.
   public private(set) var present: [Entrant] = []
@@ -51,7 +54,7 @@ public struct Entrants {
         return .failure(Absence(reason: "only root can set dma_entry_limit, as scripts want it"))
       }
       return .success(
-        Entrant(name, on: machine.kernel) { world in
+        Entrant(name, on: machine.kernel, manner: .stale) { world in
           if name == .native { _ = EntryLimit.set(world.entryLimit) }
           return KernelContestant(world: world, arena: arena, looks: looks)
         })
@@ -59,18 +62,21 @@ public struct Entrants {
       let nodes = machine.deviceNodes
       if let reason = machine.noIOMMUFD { return .failure(Absence(reason: reason)) }
       return .success(
-        Entrant(name, on: machine.kernel) { world in
+        Entrant(name, on: machine.kernel, manner: .stale) { world in
           ShimContestant(
             world: world, arena: arena,
             ground: IOMMUFDGround(
               nodes: nodes, containerNode: machine.legacy == .compat ? "/dev/vfio/vfio" : nil,
-              looks: looks))
+              looks: looks), manner: .stale)
         })
     case .software:
       return .success(
-        Entrant(name, on: machine.kernel) { ShimContestant(world: $0, arena: arena) })
+        Entrant(name, on: machine.kernel, manner: .stale) {
+          ShimContestant(world: $0, arena: arena, manner: .stale)
+        })
     case .oracle:
-      return .success(Entrant(name, on: machine.kernel) { Oracle(world: $0) })
+      return .success(
+        Entrant(name, on: machine.kernel, manner: .stale) { Oracle(world: $0, manner: .stale) })
     }
   }
 }

@@ -36,7 +36,7 @@ public struct IOMMUFDGround: ShimGround {
   /// Reads through the device that holds the group.
   public func read(
     _ iova: IOVA, by group: GroupNumber,
-    in container: DrivenContainer<LinuxIOMMUFD, NoJournal>, of arena: ScriptArena
+    in container: ScriptedContainer<LinuxIOMMUFD>, of arena: ScriptArena
   ) -> Outcome {
     look(at: iova, by: group, in: container, of: arena)?.read(iova.rawValue) ?? .unseen
   }
@@ -44,7 +44,7 @@ public struct IOMMUFDGround: ShimGround {
   /// Writes through the device that holds the group.
   public func write(
     _ word: UInt64, to iova: IOVA, by group: GroupNumber,
-    in container: DrivenContainer<LinuxIOMMUFD, NoJournal>, of arena: ScriptArena
+    in container: ScriptedContainer<LinuxIOMMUFD>, of arena: ScriptArena
   ) -> Outcome {
     // A write that would land nowhere cannot be looked for.
     guard let found = container.session.mappings.containing(iova) else { return .unseen }
@@ -56,7 +56,7 @@ public struct IOMMUFDGround: ShimGround {
 
   private func look(
     at iova: IOVA, by group: GroupNumber,
-    in container: DrivenContainer<LinuxIOMMUFD, NoJournal>, of arena: ScriptArena
+    in container: ScriptedContainer<LinuxIOMMUFD>, of arena: ScriptArena
   ) -> RealLook? {
     let backend = container.session.backend
     guard let looks, RealLook.isPossible(at: iova.rawValue),

@@ -92,8 +92,7 @@ public final class KernelContestant: Contestant {
       }
     }
     if result == 0 { note(call, file) }
-    guard !call.verb.layout.isEmpty, result != -Int64(EFAULT) else { return Outcome(result) }
-    return Outcome(result, bytes: arena.bytes(structure.readable, at: argument))
+    return arena.outcome(result, of: call, structure, at: argument)
   }
 
   private func argument(of call: Call, _ structure: CallerStructure) -> UInt64 {

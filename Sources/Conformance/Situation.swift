@@ -6,6 +6,8 @@ public struct Situation {
   let oracle: Oracle
   /// The calls before it, with what they did according to the oracle.
   let past: [(call: Call, outcome: Outcome)]
+  /// How the oracle reports dirty pages.
+  let manner: DirtyManner
   /// What the oracle says.
   public let expected: Outcome
   /// What the contestant says.

@@ -7,6 +7,8 @@ enum RunCommand {
     var platform: String?
     var trace: String?
     var isVerbose = false
+    var isBugCompatible = false
+    var isDirtyPrecise = false
     var program: [String] = []
   }
 
@@ -17,7 +19,8 @@ enum RunCommand {
     let preload = try Program.preload()
     if let trace = arguments.trace { try checkTrace(trace) }
     let launch = Launch(
-      platform: platform, trace: arguments.trace, isVerbose: arguments.isVerbose)
+      platform: platform, trace: arguments.trace, isVerbose: arguments.isVerbose,
+      isBugCompatible: arguments.isBugCompatible, isDirtyPrecise: arguments.isDirtyPrecise)
     try launch.build()
     if let obstacle = Executable.obstacle(program.path) {
       System.say(
@@ -43,6 +46,8 @@ enum RunCommand {
       case "--platform": arguments.platform = try value()
       case "--trace": arguments.trace = try value()
       case "--verbose" where joined == nil: arguments.isVerbose = true
+      case "--bug-compatible" where joined == nil: arguments.isBugCompatible = true
+      case "--precise-dirty" where joined == nil: arguments.isDirtyPrecise = true
       case "--":
         arguments.program = Array(rest)
         rest = []
