@@ -17,7 +17,8 @@ public struct Shard: Hashable, Sendable, CustomStringConvertible {
     self.init(number, of: count)
   }
   /// Everything.
-  public static let whole = Shard(1, of: 1)!
+  public static let whole = Shard()
+  private init() { (number, count) = (1, 1) }
   /// As it is read.
   public var description: String { "\(number)/\(count)" }
   /// Whether the script with this index, counted from 0, is one of this part's.

@@ -52,7 +52,9 @@ public struct KernelMachine: Sendable {
         noIOMMUFD == nil
         ? members.keys.sorted().compactMap { Self.askIOMMUFD($0, members[$0] ?? []) } : []
     }
-    world = World(discovered: groups, entryLimit: EntryLimit.current ?? 65535)
+    world = World(
+      discovered: groups, entryLimit: EntryLimit.current ?? 65535,
+      isBehindVTd: SysfsText.names(in: "/sys/class/iommu").contains { $0.hasPrefix("dmar") })
   }
 
   private static func words(_ failure: Int32) -> String {
@@ -210,9 +212,8 @@ extension World {
 
   /// The machine that those groups make up: `lab` when it is that one, else `here`; nil when there
   /// are none. Groups whose IOMMUs look alike count as behind one.
-  init?(discovered: [Discovered], entryLimit: UInt32) {
+  init?(discovered: [Discovered], entryLimit: UInt32, isBehindVTd: Bool) {
     guard !discovered.isEmpty else { return nil }
-    let isBehindVTd = SysfsText.names(in: "/sys/class/iommu").contains { $0.hasPrefix("dmar") }
     var iommus: [IOMMU] = []
     var groups: [Group] = []
     for found in discovered {

@@ -212,6 +212,14 @@ extension Ledger {
         && at.size(in: at.actual).map { $0 > 0 } ?? true
     },
     row(
+      "unmap-without-vaddr", "unmap", "UNMAP with dirty bits or VADDR is EINVAL", partsWays: true,
+      witness: ready + """
+        f0 UNMAP_DMA argsz=24 flags=4 iova=0 size=0x1000 pgsize=0 bytes=0 data=0
+        """
+    ) { at in
+      at.isType1(.unmapDMA) && at.field(1) & 5 != 0 && at.errors([0, errnoFAULT], [errnoINVAL])
+    },
+    row(
       "unmap-errors", "unmap",
       "UNMAP's errors: ENOENT for a cut, EOVERFLOW past 2⁶⁴, none for what is unaligned; size"
         + " becomes 0",

@@ -1,8 +1,8 @@
 /// A report as lines of text, for runs that are added up elsewhere: what `description` prints,
 /// `init(parsing:)` reads.
 ///
-/// `ioasid-conform 1`, then a line a fact: a word, then `name=value` pairs, a text last. A finding's
-/// script follows it, each line behind `| `.
+/// `ioasid-conform 1`, then a line a fact: a word, then `name=value` pairs, a text last. After a
+/// finding comes its script, each line behind `| `.
 extension Report: CustomStringConvertible {
   private static let heading = "ioasid-conform 1"
 

@@ -22,12 +22,15 @@ internal import UAPI
 
   private static let pageBytes = 4096
   private static let hugeBytes = 0x20_0000
+  /// The largest bitmap that type1 takes: one that begins in the script's memory ends where
+  /// nothing is, and not in somebody else's.
+  private static let bitmapMaximum = 0x1000_0000
 
   /// Maps everything; nil when the machine has no memory for it.
   public init?() {
     CallerMemory.installFaultGuard()
     let total = Int(ScriptMemory.byteCount)
-    reservedBytes = total + 2 * Self.hugeBytes
+    reservedBytes = total + 2 * Self.hugeBytes + Self.bitmapMaximum
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
     guard let start = unsafe mmap(nil, reservedBytes, PROT_NONE, flags, -1, 0),
       unsafe start != MAP_FAILED

@@ -142,6 +142,40 @@ struct CampaignTests {
   }
 }
 
+@Suite("A machine is known by its groups")
+struct MachineTests {
+  static let window = World.Run(0xfee0_0000, 0xfeef_ffff)
+
+  static func group(_ number: UInt32, _ devices: [String]) -> World.Discovered {
+    World.Discovered(
+      number: number, devices: devices, reserved: [window], relaxable: [],
+      usable: [World.Run(0, 0xfedf_ffff), World.Run(0xfef0_0000, 0xffff_ffff_ffff)],
+      pageSizes: 0x4020_1000, coherent: false)
+  }
+  static let lab = [
+    group(3, ["0000:00:05.0"]), group(4, ["0000:00:06.0"]),
+    group(6, ["0000:02:02.0", "0000:02:01.0"]),
+  ]
+
+  @Test("The lab's machine is the lab, whatever its limit is")
+  func lab() throws {
+    let world = try #require(
+      World(discovered: Self.lab, entryLimit: 7, isBehindVTd: true))
+    #expect(world == World.lab.limited(to: 7))
+  }
+
+  @Test("Any other is the machine here, and its scripts say so")
+  func here() throws {
+    #expect(World(discovered: [], entryLimit: 7, isBehindVTd: true) == nil)
+    let world = try #require(
+      World(discovered: Array(Self.lab.dropLast()), entryLimit: 7, isBehindVTd: true))
+    #expect(world.name == "here" && world.iommus.count == 1)
+    let script = Campaign(world: world).script(0)
+    #expect(throws: ScriptError.self) { _ = try Script(parsing: "\(script)") }
+    #expect(try Script(parsing: "\(script)", on: world) == script)
+  }
+}
+
 /// What a JUnit file says, read by a parser that is not ours.
 private final class JUnitFile: NSObject, XMLParserDelegate {
   private(set) var isWellFormed = false

@@ -22,7 +22,7 @@ final class MachineContestant: Contestant {
   init(world: World, arena: ScriptArena, processes: Int) throws {
     self.arena = arena
     arena.restore()
-    let run = try Run(mappingLimit: world.entryLimit, isStrict: true)
+    let run = try Run(mappingLimit: world.entryLimit)
     self.run = run
     machines = try (0..<processes).map { _ in try run.process() }
     foreign = unsafe clinux_open("/dev/null", 2, 0)
