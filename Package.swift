@@ -87,6 +87,7 @@ let targets: [Target] = [
     "Conformance",
     [
       "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "LinuxIOMMUFD",
+      "CLinux",
     ],
     touchesMemory: true),
   module("PlatformFile", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
@@ -95,8 +96,8 @@ let targets: [Target] = [
   .executableTarget(
     name: "ioasid",
     dependencies: [
-      "AddressSpaces", "CLinux", "Diagnosis", "DMATypes", "HostPlatform", "MachineFile",
-      "PlatformFile", "PlatformView", "SimulatedPlatform", "SoftwareIOMMU",
+      "AddressSpaces", "CLinux", "Conformance", "Diagnosis", "DMATypes", "HostPlatform",
+      "MachineFile", "PlatformFile", "PlatformView", "SimulatedPlatform", "SoftwareIOMMU",
     ],
     swiftSettings: settings(touchesMemory: true)),
 

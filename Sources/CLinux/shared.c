@@ -161,6 +161,14 @@ int64_t clinux_link_number(int32_t descriptor, const char *directory) {
   return end == text + length + 1 || *end ? -ENOTTY : number;
 }
 
+int32_t clinux_make_memory_file(void) {
+  return (int32_t)enter(SYS_memfd_create, (long)"ioasid", 1 /* close-on-exec */, 0, 0, 0, 0);
+}
+
+int32_t clinux_make_event(void) {
+  return (int32_t)enter(SYS_eventfd2, 0, O_NONBLOCK | O_CLOEXEC, 0, 0, 0, 0);
+}
+
 int64_t clinux_eventfd_identity(int32_t descriptor) {
   char path[32] = "/proc/self/fdinfo/", text[256];
   if (descriptor < 0) return -EBADF;
@@ -206,6 +214,10 @@ int64_t clinux_write(int32_t descriptor, const void *bytes, size_t count) {
 int64_t clinux_read(int32_t descriptor, void *bytes, size_t count) {
   return enter(SYS_read, descriptor, (long)bytes, (long)count, 0, 0, 0);
 }
+int64_t clinux_ioctl(int32_t descriptor, uint64_t request, uint64_t argument) {
+  return enter(SYS_ioctl, descriptor, (long)request, (long)argument, 0, 0, 0);
+}
+
 int64_t clinux_seek(int32_t descriptor, int64_t offset, int32_t whence) {
   return enter(SYS_lseek, descriptor, offset, whence, 0, 0, 0);
 }

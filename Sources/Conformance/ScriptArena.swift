@@ -1,3 +1,4 @@
+internal import CLinux
 internal import DMATypes
 import Glibc
 internal import UAPI
@@ -13,16 +14,23 @@ internal import UAPI
   /// Two writable pages, then nothing; `readOnlyBytes` further on the same pages, only readable.
   private let structures: UInt64
   private let readOnlyBytes: UInt64 = 0x8000
+  /// A page for what passes through a real device on a look.
+  let lookPage: UInt64
   private var dirtied: Set<UInt64> = []
+  /// Where bitmaps were asked for, as offsets.
+  private var bitmaps: [Range<UInt64>] = []
 
   private static let pageBytes = 4096
   private static let hugeBytes = 0x20_0000
+  /// The largest bitmap that type1 takes: one that begins in the script's memory ends where
+  /// nothing is, and not in somebody else's.
+  private static let bitmapMaximum = 0x1000_0000
 
-  /// Maps everything; nil when the machine has no memory or no temporary file for it.
+  /// Maps everything; nil when the machine has no memory for it.
   public init?() {
     CallerMemory.installFaultGuard()
     let total = Int(ScriptMemory.byteCount)
-    reservedBytes = total + 2 * Self.hugeBytes
+    reservedBytes = total + 2 * Self.hugeBytes + Self.bitmapMaximum
     let flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE
     guard let start = unsafe mmap(nil, reservedBytes, PROT_NONE, flags, -1, 0),
       unsafe start != MAP_FAILED
@@ -31,7 +39,11 @@ internal import UAPI
     let address = UInt64(UInt(bitPattern: start))
     base = (address + UInt64(Self.hugeBytes) - 1) & ~UInt64(Self.hugeBytes - 1)
     structures = base + ScriptMemory.byteCount
+    lookPage = structures + 2 * readOnlyBytes
     guard mapPages(), mapFiles() else { return nil }
+    guard unsafe mprotect(pointer(lookPage), Self.pageBytes, PROT_READ | PROT_WRITE) == 0 else {
+      return nil
+    }
   }
 
   deinit { unsafe munmap(reservation, reservedBytes) }
@@ -77,9 +89,9 @@ internal import UAPI
   private func mapFile(bytes: Int, at places: [(address: UInt64, pages: Int, rights: Int32)])
     -> Bool
   {
-    guard let file = unsafe tmpfile() else { return false }
-    defer { unsafe fclose(file) }
-    let descriptor = unsafe fileno(file)
+    let descriptor = clinux_make_memory_file()
+    guard descriptor >= 0 else { return false }
+    defer { _ = clinux_close(descriptor) }
     guard ftruncate(descriptor, bytes) == 0 else { return false }
     for place in places {
       let mapped = unsafe mmap(
@@ -125,14 +137,53 @@ internal import UAPI
     unsafe pointer(address).copyMemory(from: bytes, byteCount: bytes.count)
   }
 
+  /// What a call did, given its structure as it was and where it was put.
+  func outcome(
+    _ result: Int64, of call: Call, _ structure: CallerStructure, at argument: UInt64
+  ) -> Outcome {
+    let bitmap = structure.writtenBitmap(of: call.verb)
+    var bits: [UInt8] = []
+    if let bitmap, bitmap.address &- base < ScriptMemory.byteCount {
+      bits = CallerMemory.readable(at: UserAddress(bitmap.address), count: bitmap.count)
+      if result == 0 || result == -14, let size = structure.bitmap?.bytes {
+        let start = (bitmap.address &- base) & ~7
+        bitmaps.append(start..<min(start + size + 8, ScriptMemory.byteCount))
+      }
+    }
+    guard !call.verb.layout.isEmpty, result != -14 else { return Outcome(result) }
+    return Outcome(result, bytes: bytes(structure.readable, at: argument) + bits)
+  }
+
   // MARK: - Devices' writes
+
+  /// The first word of `lookPage`.
+  var lookWord: UInt64 {
+    get { word(at: lookPage) }
+    set { unsafe pointer(lookPage).storeBytes(of: newValue, as: UInt64.self) }
+  }
+
+  /// Whether the program can read at an address: in the script's memory, where a page is.
+  func isReadable(_ address: UInt64) -> Bool {
+    let offset = address &- base
+    return offset < ScriptMemory.byteCount && ScriptMemory.page(at: offset) != .missing
+  }
+
+  /// The word at an aligned address where the program can read.
+  func word(at address: UInt64) -> UInt64 {
+    unsafe pointer(address).load(as: UInt64.self)
+  }
 
   /// Remembers that a device wrote the word at an address.
   func noteWrite(at address: UInt64) { dirtied.insert(address &- base) }
 
-  /// Gives every word that a device wrote its first value back.
+  /// Gives every word that a device or a report wrote its first value back.
   func restore() {
     for offset in dirtied where offset < ScriptMemory.byteCount { restore(offset) }
     dirtied = []
+    for bitmap in bitmaps {
+      for offset in stride(from: bitmap.lowerBound, to: bitmap.upperBound, by: 8)
+      where ScriptMemory.page(at: offset) == .writable { restore(offset) }
+    }
+    bitmaps = []
   }
 }

@@ -16,7 +16,8 @@ extension Script: CustomStringConvertible {
   }
 
   /// Reads what `description` prints; empty lines and lines that start with # say nothing.
-  public init(parsing text: String) throws(ScriptError) {
+  /// `machine` is a world to know beside those that have names of their own.
+  public init(parsing text: String, on machine: World? = nil) throws(ScriptError) {
     var world: World?
     calls = []
     let lines = text.split(separator: "\n", omittingEmptySubsequences: false)
@@ -24,7 +25,7 @@ extension Script: CustomStringConvertible {
       let words = line.split(separator: " ").map(String.init)
       do throws(Refusal) {
         if world == nil {
-          world = try Self.world(words)
+          world = try Self.world(words, machine)
         } else {
           calls.append(try Call(words: words))
         }
@@ -36,11 +37,12 @@ extension Script: CustomStringConvertible {
     self.world = world
   }
 
-  private static func world(_ words: [String]) throws(Refusal) -> World {
+  private static func world(_ words: [String], _ machine: World?) throws(Refusal) -> World {
     guard words.count == 3, words[0] == "world", words[2].hasPrefix("limit="),
       let limit = UInt32(words[2].dropFirst(6))
     else { throw Refusal("expected: world NAME limit=N") }
-    guard let world = World.all.first(where: { $0.name == words[1] }) else {
+    let known = World.all + (machine.map { [$0] } ?? [])
+    guard let world = known.first(where: { $0.name == words[1] }) else {
       throw Refusal("no world is called \(words[1])")
     }
     return world.limited(to: limit)
@@ -104,14 +106,23 @@ private func descriptorNumber(_ word: String) throws(Refusal) -> Int {
   return number
 }
 
-/// A name in quotes with everything but plain ASCII as %XX, so that a line splits at blanks.
+/// A name in quotes with everything but plain ASCII as %XX, so that a line splits at blanks;
+/// more than one of them as %XX*COUNT; names of devices hold no asterisk.
 private func quoted(_ name: String) -> String {
-  let plain = name.utf8.map { byte in
-    (0x21...0x7e).contains(byte) && byte != 0x25 && byte != 0x22
-      ? String(UnicodeScalar(byte))
-      : "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+  var text = ""
+  var rest = Array(name.utf8)[...]
+  while let byte = rest.first {
+    let run = rest.prefix { $0 == byte }.count
+    if (0x21...0x7e).contains(byte) && byte != 0x25 && byte != 0x22 {
+      text += String(UnicodeScalar(byte))
+      rest = rest.dropFirst()
+    } else {
+      text += "%" + (byte < 16 ? "0" : "") + String(byte, radix: 16)
+      if run > 1 { text += "*\(run)*" }
+      rest = rest.dropFirst(run)
+    }
   }
-  return "\"" + plain.joined() + "\""
+  return "\"" + text + "\""
 }
 
 private func unquoted(_ word: String) throws(Refusal) -> String {
@@ -128,8 +139,17 @@ private func unquoted(_ word: String) throws(Refusal) -> String {
     guard rest.count >= 2, let code = UInt8(String(rest.prefix(2)) ?? "", radix: 16) else {
       throw Refusal("expected two digits after %")
     }
-    bytes.append(code)
     rest = rest.dropFirst(2)
+    guard rest.first == 0x2a else {
+      bytes.append(code)
+      continue
+    }
+    let digits = rest.dropFirst().prefix { $0 != 0x2a }
+    guard let count = Int(String(digits) ?? ""), (1...65536).contains(count) else {
+      throw Refusal("expected a count between asterisks")
+    }
+    bytes += Array(repeating: code, count: count)
+    rest = rest.dropFirst(digits.count + 2)
   }
   return String(decoding: bytes, as: UTF8.self)
 }

@@ -7,7 +7,7 @@ internal import UAPI
 /// The product in this process: codecs, shim and a backend over real memory. Only the descriptors
 /// of containers, groups and devices are made up, as plain numbers.
 public final class ShimContestant<Ground: ShimGround>: Contestant {
-  typealias Container = DrivenContainer<Ground.Backend, NoJournal>
+  typealias Container = ScriptedContainer<Ground.Backend>
 
   private enum File {
     case container(ContainerNumber)
@@ -25,6 +25,7 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
   private let arena: ScriptArena
   private let ground: Ground
   private let entryLimit: UInt32
+  private let reporting: DirtyReporting
   private var files: [Int: File] = [:]
   private var groups: [Group]
   private var containers: [ContainerNumber: Container] = [:]
@@ -32,9 +33,15 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
 
   /// A machine at rest over memory whose words hold their first values again; `ground` makes its
   /// containers real.
-  public init(world: World, arena: ScriptArena, ground: Ground) {
+  public init(world: World, arena: ScriptArena, ground: Ground, manner: DirtyManner = .clean) {
     self.arena = arena
     self.ground = ground
+    reporting =
+      switch manner {
+      case .clean: []
+      case .stale: .staleBits
+      case .precise: .precise
+      }
     arena.restore()
     entryLimit = world.entryLimit
     groups = world.groups.map { Group(facts: world.facts(of: $0)) }
@@ -77,8 +84,8 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
     containers[number] = Container(
       session: ContainerSession(
         backend: try ground.makeBackend(),
-        parameters: ModuleParameters(mappingLimit: entryLimit)),
-      caller: caller, journal: NoJournal())
+        parameters: ModuleParameters(mappingLimit: entryLimit), reporting: reporting),
+      caller: caller, journal: NoJournal(), bitmaps: CallerBitmaps())
     files[call.into] = .container(number)
     return Outcome(0)
   }
@@ -137,8 +144,7 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
       result = GroupCodec.serve(number, argument, by: &server)
     case .device: return Outcome(0)
     }
-    guard !call.verb.layout.isEmpty, result != -14 else { return Outcome(Int64(result)) }
-    return Outcome(Int64(result), bytes: arena.bytes(structure.readable, at: argument))
+    return arena.outcome(Int64(result), of: call, structure, at: argument)
   }
 
   private func argument(of call: Call, _ structure: CallerStructure) -> UInt64 {
@@ -180,8 +186,18 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
       let container = group.state.container.flatMap({ containers[$0] })
     else { throw .badAddress }
     let number = group.facts.number
-    if call.verb == .deviceRead { return ground.read(iova, by: number, in: container) }
+    if call.verb == .deviceRead {
+      return ground.read(iova, by: number, in: container, of: arena)
+    }
+    note(container: group.state.container, iova)
     return ground.write(call.numbers[1].value, to: iova, by: number, in: container, of: arena)
+  }
+
+  /// The pages of a write count as dirty where devices tell.
+  private func note(container: ContainerNumber?, _ iova: IOVA) {
+    guard let container, var server = containers.removeValue(forKey: container) else { return }
+    server.session.noteWrite(to: iova, byteCount: 8, journal: &server.journal)
+    containers[container] = server
   }
 }
 
@@ -271,7 +287,8 @@ extension World {
       IOMMUFacts(
         driver: iommus[index].driver, aperture: IOVARange(iommus[index].aperture),
         pageSizes: PageSizes(rawValue: iommus[index].pageSizes),
-        enforcesCoherency: iommus[index].coherent)
+        enforcesCoherency: iommus[index].coherent,
+        readsWhatIsWritable: iommus[index].readsWhatIsWritable)
     }
     return GroupFacts(
       number: GroupNumber(rawValue: group.number), kind: iommu == nil ? .emulated : .physical,

@@ -2,7 +2,11 @@ public import AddressSpaces
 public import DMATypes
 public import Shim
 public import SoftwareIOMMU
-internal import UAPI
+public import UAPI
+
+/// A container of the shim with its backend, for one process and no longer than a script.
+public typealias ScriptedContainer<Backend: AddressSpaceBackend> =
+  DrivenContainer<Backend, NoJournal, CallerBitmaps>
 
 /// What makes the containers of a `ShimContestant` real.
 public protocol ShimGround {
@@ -15,12 +19,13 @@ public protocol ShimGround {
   func prepare(_ facts: GroupFacts, on backend: inout Backend) throws(Errno) -> GroupFacts
   /// What a device of the group reads; the word halved, so that it is no error number.
   func read(
-    _ iova: IOVA, by group: GroupNumber, in container: DrivenContainer<Backend, NoJournal>
+    _ iova: IOVA, by group: GroupNumber, in container: ScriptedContainer<Backend>,
+    of arena: ScriptArena
   ) -> Outcome
   /// A device of the group writes a word.
   func write(
     _ word: UInt64, to iova: IOVA, by group: GroupNumber,
-    in container: DrivenContainer<Backend, NoJournal>, of arena: ScriptArena
+    in container: ScriptedContainer<Backend>, of arena: ScriptArena
   ) -> Outcome
 }
 
@@ -44,7 +49,7 @@ public struct SoftwareGround: ShimGround {
   /// Reads through the group's table.
   public func read(
     _ iova: IOVA, by group: GroupNumber,
-    in container: DrivenContainer<SoftwareIOMMU<ProgramMemory>, NoJournal>
+    in container: ScriptedContainer<SoftwareIOMMU<ProgramMemory>>, of arena: ScriptArena
   ) -> Outcome {
     var word: UInt64 = 0
     let session = container.session
@@ -56,7 +61,7 @@ public struct SoftwareGround: ShimGround {
   /// Writes through the group's table.
   public func write(
     _ word: UInt64, to iova: IOVA, by group: GroupNumber,
-    in container: DrivenContainer<SoftwareIOMMU<ProgramMemory>, NoJournal>, of arena: ScriptArena
+    in container: ScriptedContainer<SoftwareIOMMU<ProgramMemory>>, of arena: ScriptArena
   ) -> Outcome {
     var word = word
     let (backend, mappings) = (container.session.backend, container.session.mappings)
@@ -89,8 +94,8 @@ public struct SoftwareGround: ShimGround {
 
 extension ShimContestant where Ground == SoftwareGround {
   /// A machine in memory, at rest, over memory whose words hold their first values again.
-  public convenience init(world: World, arena: ScriptArena) {
-    self.init(world: world, arena: arena, ground: SoftwareGround())
+  public convenience init(world: World, arena: ScriptArena, manner: DirtyManner = .clean) {
+    self.init(world: world, arena: arena, ground: SoftwareGround(), manner: manner)
   }
 }
 

@@ -27,6 +27,8 @@ public struct World: Hashable, Sendable {
     public var pageSizes: UInt64
     /// Whether it enforces cache coherency.
     public var coherent: Bool
+    /// Whether devices may read what is mapped for writing only, as Linux has it behind VT-d.
+    public var readsWhatIsWritable = false
   }
 
   /// One IOMMU group.
@@ -68,7 +70,8 @@ extension World {
     name: "lab",
     iommus: [
       IOMMU(
-        driver: 1, aperture: Run(0, 0xffff_ffff_ffff), pageSizes: 0x4020_1000, coherent: false)
+        driver: 1, aperture: Run(0, 0xffff_ffff_ffff), pageSizes: 0x4020_1000, coherent: false,
+        readsWhatIsWritable: true)
     ],
     groups: [
       Group(number: 3, iommu: 0, devices: ["0000:00:05.0"], reserved: [interruptWindow]),

@@ -32,6 +32,10 @@ public struct MachineImage: Equatable, Sendable {
     /// The machine's own `/dev/vfio/vfio` is an iommufd (`IOMMUFD_VFIO_CONTAINER`). Opened by that
     /// name it charges each process by itself, without a privilege.
     public static let containerNodeIsIOMMUFD = Self(rawValue: 4)
+    /// `--bug-compatible`: reports of dirty pages leave bits behind, as Linux 6.12's do.
+    public static let bugCompatible = Self(rawValue: 8)
+    /// `--precise-dirty`: only what devices truly wrote is dirty.
+    public static let preciseDirty = Self(rawValue: 16)
   }
 
   /// Who makes containers real, which also tells what `platform` encodes.

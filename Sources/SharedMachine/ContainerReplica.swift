@@ -136,7 +136,7 @@ struct ReplicaContent: ContainerServer {
     trapped = machine.trapped
     parameters = machine.parameters
     let (process, table) = (machine.process, machine.events.descriptors)
-    let (trapped, allowance) = (trapped, allowance)
+    let (trapped, allowance, reporting) = (trapped, allowance, machine.reporting)
     makeSession = {
       let memory = ContainerMemory(
         owners: file.owners, process: process, trapped: trapped, allowance: allowance,
@@ -145,7 +145,7 @@ struct ReplicaContent: ContainerServer {
       return MachineSession(
         backend: kernel.map { MachineBackend(kernel: $0, software: software) }
           ?? MachineBackend(software: software),
-        parameters: ModuleParameters())
+        parameters: ModuleParameters(), reporting: reporting)
     }
     session = makeSession()
     journal = JournalWriter(records: file.records, position: .start)
@@ -178,6 +178,7 @@ struct ReplicaContent: ContainerServer {
     _ body: (inout MachineSession, inout JournalWriter) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     catchUp()
+    rewriteIfLong()
     defer { kernel?.settle() }
     return try body(&session, &journal)
   }
@@ -190,7 +191,8 @@ struct ReplicaContent: ContainerServer {
       session.parameters = parameters.current(most: file.mappingRoom)
     }
     defer { kernel?.settle() }
-    return try session.perform(request, for: try caller(), journal: &journal)
+    return try session.perform(
+      request, for: try caller(), bitmaps: CallerBitmaps(), journal: &journal)
   }
 
   @inline(__always)
@@ -200,13 +202,23 @@ struct ReplicaContent: ContainerServer {
 
   @inline(__always)
   mutating func unmap(_ request: UnmapRequest) throws(Errno) -> UInt64 {
-    try session.unmap(request, journal: &journal)
+    if request.invalidatesAddress { findFreePlaces() }
+    return try session.unmap(request, bitmaps: CallerBitmaps(), journal: &journal)
   }
 
   @inline(__always)
   private mutating func caller() throws(Errno) -> Caller {
     if let place { return Caller(owner: place) }
     return Caller(owner: try takePlace())
+  }
+
+  /// Addresses that are given up may take places of the table, one for each file behind them.
+  @inline(never)
+  private func findFreePlaces() {
+    var places = Set<UInt8>(0..<UInt8(OwnerTable.places))
+    for mapping in session.mappings { places.remove(mapping.value.owner.rawValue) }
+    if let place { places.remove(place.rawValue) }
+    allowance.freePlaces = places
   }
 
   @inline(never)
@@ -222,7 +234,12 @@ struct ReplicaContent: ContainerServer {
   var chargedPages: UInt64 {
     guard let place else { return 0 }
     return session.mappings.reduce(0) { pages, mapping in
-      guard mapping.value.owner == place else { return pages }
+      let owner = mapping.value.owner
+      guard owner == place else {
+        // Given up and not taken over: charged still, as the pages would be pinned still.
+        let isKept = file.owners[owner].keeper == place
+        return isKept ? pages + mapping.range.size >> 12 : pages
+      }
       let start = mapping.value.address.rawValue
       let last = start + (mapping.range.size - 1)
       return pages + (mapping.range.size - trapped.byteCount(start, last)) >> 12
@@ -286,6 +303,7 @@ struct ReplicaContent: ContainerServer {
     for element in session.mappings {
       encode(.mapped(Mapping(range: element.range, memory: element.value)), write)
     }
+    session.state.forEachDirtyEvent(atMost: file.dirtyRoom) { encode($0, write) }
     journal = JournalWriter(
       records: records, position: .init(generation: generation, count: index))
     snapshotCount = index

@@ -12,6 +12,9 @@ internal import Shim
 /// | readdressed | IOVA | `MappedMemory` |
 /// | iommuSet | driver in bits 11…4 | mapping limit |
 /// | joined, left | 0 | group number |
+/// | trackingSet | 0 | 1 for on |
+/// | dirtied, cleaned | first IOVA of the range | last |
+/// | leftBehind | IOVA; two words follow | 0 |
 /// | restored | words in bits 63…4, which follow two a record | 0 |
 struct JournalRecord: Equatable, BitwiseCopyable {
   static let byteCount = 16
@@ -22,6 +25,7 @@ struct JournalRecord: Equatable, BitwiseCopyable {
   enum Kind: UInt64 {
     case mapped = 1
     case unmapped, readdressed, iommuSet, joined, left, restored
+    case trackingSet, dirtied, cleaned, leftBehind
   }
 }
 
@@ -48,6 +52,12 @@ func encode(_ event: ContainerEvent, _ write: (JournalRecord) -> Void) {
     put(.iommuSet, UInt64(driver.rawValue) << 4, UInt64(mappingLimit))
   case .joined(let facts): put(.joined, 0, UInt64(facts.number.rawValue))
   case .left(let group): put(.left, 0, UInt64(group.rawValue))
+  case .trackingSet(let isOn): put(.trackingSet, 0, isOn ? 1 : 0)
+  case .dirtied(let range): put(.dirtied, range.start.rawValue & ~0xfff, range.last.rawValue)
+  case .cleaned(let range): put(.cleaned, range.start.rawValue & ~0xfff, range.last.rawValue)
+  case .leftBehind(let start, let bits):
+    put(.leftBehind, start.rawValue, 0)
+    write(JournalRecord(head: bits.low, body: bits.high))
   case .restored(let snapshot):
     let words = snapshot.words
     put(.restored, UInt64(words.count) << 4, 0)
@@ -81,6 +91,13 @@ func decode(
     return .iommuSet(driver, mappingLimit: UInt32(truncatingIfNeeded: record.body))
   case .joined: return facts(group).map { .joined($0) }
   case .left: return .left(group)
+  case .trackingSet: return .trackingSet(record.body & 1 == 1)
+  case .dirtied, .cleaned:
+    guard record.body >= start.rawValue else { return nil }
+    let range = IOVARange(start: start, last: IOVA(record.body))
+    return kind == .dirtied ? .dirtied(range) : .cleaned(range)
+  case .leftBehind:
+    return next().map { .leftBehind(start: start, StaleBits(low: $0.head, high: $0.body)) }
   case .restored:
     let count = Int(record.head >> 4)
     var words: [UInt64] = []

@@ -6,7 +6,7 @@ enum Help {
     Runs programs written for legacy VFIO, unmodified, on I/O address spaces.
 
     ioasid run [--backend software|iommufd|auto] [--platform FILE] [--trace FILE] [--verbose]
-               -- PROGRAM [ARGUMENT…]
+               [--precise-dirty] [--bug-compatible] -- PROGRAM [ARGUMENT…]
         Becomes PROGRAM, in a view of a machine with legacy VFIO.
         --backend   what translates: software, the default, is the embedded IOMMU with simulated
                     devices; iommufd is this machine's /dev/iommu with its own devices; auto takes
@@ -14,6 +14,8 @@ enum Help {
         --platform  the machine to show, as JSON; without it the built-in one
         --trace     appends the conversation to FILE, one line a call
         --verbose   tells on stderr what devices do wrong
+        --precise-dirty   counts pages as dirty that devices wrote, not all of them as type1 does
+        --bug-compatible  leaves the bits in dirty bitmaps that Linux 6.12 forgets there
     ioasid doctor [--platform FILE] [--json]
         Says of this machine, or of a platform, what legacy programs can be given: nodes, rights,
         each group with who is locked out and how to take it, and what cannot be exact.
@@ -29,6 +31,19 @@ enum Help {
                  [--native FILE] [--json]
         Measures MAP_DMA and UNMAP_DMA on this machine's kernel. On native, prints lines to keep
         in FILE; on iommufd, a table of the shim beside them and beside the bare kernel.
+    ioasid conform [--on LIST] [--seed S] [--scripts N] [--calls N] [--shard I/N]
+                   [--junit FILE] [--results FILE]
+    ioasid conform --script FILE [--on LIST]
+    ioasid conform merge [--junit FILE] RESULTS…
+        Runs the same generated scripts on everybody who answers the legacy calls, compares each
+        answer with the oracle's, and prints a table; 1 when something undocumented differs.
+        --on        of native, compat, iommufd, software, oracle; without it whoever is here
+        --seed, --scripts, --calls
+                    which scripts, how many, and how long; the same ones on every machine
+        --shard     only part I of N, to be merged with the others
+        --junit     writes the outcome as a JUnit file
+        --results   writes the outcome for merge, which adds up runs on several machines
+        --script    runs one script, as printed with a difference, and shows what differs
     ioasid --help, ioasid --version
 
     Exit status of run: the program's own; 127 when it is not found and 126 when it cannot be

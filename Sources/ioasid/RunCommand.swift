@@ -84,6 +84,8 @@ enum RunCommand {
       case "--platform": arguments.platform = try value()
       case "--trace": arguments.trace = try value()
       case "--verbose" where joined == nil: arguments.options.insert(.verbose)
+      case "--bug-compatible" where joined == nil: arguments.options.insert(.bugCompatible)
+      case "--precise-dirty" where joined == nil: arguments.options.insert(.preciseDirty)
       case "--":
         arguments.program = Array(rest)
         rest = []
@@ -106,7 +108,7 @@ enum RunCommand {
   }
 
   /// `--name=value` in its two parts.
-  private static func split(_ word: String) -> (name: String, value: String?) {
+  static func split(_ word: String) -> (name: String, value: String?) {
     guard word.hasPrefix("--"), let equals = word.firstIndex(of: "=") else { return (word, nil) }
     return (String(word[..<equals]), String(word[word.index(after: equals)...]))
   }

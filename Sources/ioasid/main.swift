@@ -8,6 +8,7 @@ func begin(_ arguments: [String]) throws(Refusal) {
   case "doctor": try DoctorCommand.run(rest)
   case "backends": try BackendsCommand.run(rest)
   case "bench": try BenchCommand.run(rest)
+  case "conform": try ConformCommand.run(rest)
   case "--help", "-h", "help": System.say(Help.text, to: STDOUT_FILENO)
   case "--version": System.say("ioasid \(Help.version)\n", to: STDOUT_FILENO)
   case nil: throw Refusal("no command: see ioasid --help", status: Refusal.usage)

@@ -41,6 +41,10 @@ int32_t clinux_status_flags(int32_t descriptor);
 int32_t clinux_duplicate(int32_t descriptor, int32_t lowest);
 /// The N of a descriptor whose file is `directory`/N; −ENOTTY for any other.
 int64_t clinux_link_number(int32_t descriptor, const char *_Nonnull directory);
+/// A new file in memory (memfd_create(2)), empty and close-on-exec, or −errno.
+int32_t clinux_make_memory_file(void);
+/// A new eventfd at 0 that is close-on-exec and never waits, or −errno.
+int32_t clinux_make_event(void);
 /// The kernel's number for an eventfd, the same for all its duplicates; −EINVAL for another open file, −EBADF.
 int64_t clinux_eventfd_identity(int32_t descriptor);
 /// Sets an eventfd's count to 0, without waiting.
@@ -48,6 +52,8 @@ void clinux_drain_event(int32_t descriptor);
 /// write(2), read(2).
 int64_t clinux_write(int32_t descriptor, const void *_Nonnull bytes, size_t count);
 int64_t clinux_read(int32_t descriptor, void *_Nonnull bytes, size_t count);
+/// ioctl(2) with whatever argument: what it returned, or −errno.
+int64_t clinux_ioctl(int32_t descriptor, uint64_t request, uint64_t argument);
 /// lseek(2).
 int64_t clinux_seek(int32_t descriptor, int64_t offset, int32_t whence);
 /// Adds 1 to an eventfd. Never waits: a full one stays full.
@@ -104,6 +110,16 @@ int32_t clinux_write_process(int32_t pid, uint64_t token_address, uint64_t token
 /// (writes of shared memory aside, where the kernel does not force). 0 or -EFAULT.
 int32_t clinux_read_closed(uint64_t from, void *_Nonnull to, size_t count);
 int32_t clinux_write_closed(uint64_t to, const void *_Nonnull from, size_t count);
+
+/// The file whose pages stand at an address: 1 when all of the bytes are shared memory and one run of one file, whose
+/// device, inode and offset are then told.
+int32_t clinux_file_behind(uint64_t address, uint64_t length, uint64_t *_Nonnull device, uint64_t *_Nonnull inode,
+                           uint64_t *_Nonnull offset);
+/// A descriptor of this process that can read and write a file: `guess` if it can, else the first; or -errno.
+int32_t clinux_find_file(uint64_t device, uint64_t inode, int32_t guess);
+/// Copies between here and a file's pages, up to its end. 0 or -EFAULT.
+int32_t clinux_read_file(int32_t descriptor, uint64_t offset, void *_Nonnull to, size_t count);
+int32_t clinux_write_file(int32_t descriptor, uint64_t offset, const void *_Nonnull from, size_t count);
 
 static inline uint64_t clinux_load_acquire(const uint64_t *_Nonnull word) {
   return __atomic_load_n(word, __ATOMIC_ACQUIRE);

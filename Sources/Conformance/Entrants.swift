@@ -1,0 +1,82 @@
+/// The contestants that this machine has, and why it lacks the others.
+///
+/// Dirty pages are reported as Linux 6.12 does it, stale bits included, so that one measure fits
+/// all; that the shim can do without them is a row of the ledger.
+public struct Entrants {
+  /// Those that can take part.
+  public private(set) var present: [Entrant] = []
+  /// Why the others cannot.
+  public private(set) var absent: [ContestantName: String] = [:]
+  /// The machine that scripts are written for: this one's groups, or the lab's where it has none.
+  public let world: World
+  private let originalLimit = EntryLimit.current
+  /// Looks through real devices, over all contestants.
+  public let looks: LookAllowance
+
+  /// Finds out who is there, of those wanted. `looks` is how often real devices are asked in all.
+  public init(_ wanted: [ContestantName], looks total: Int = 200) {
+    let machine = KernelMachine()
+    looks = LookAllowance(total)
+    world = machine.world ?? .lab
+    guard let arena = ScriptArena() else {
+      for name in wanted { absent[name] = "no memory for the scripts' arena" }
+      return
+    }
+    for name in wanted {
+      switch entrant(name, machine, arena) {
+      case .success(let entrant): present.append(entrant)
+      case .failure(let absence): absent[name] = absence.reason
+      }
+    }
+  }
+
+  /// Gives the machine its parameters back.
+  public func restore() {
+    if let originalLimit { _ = EntryLimit.set(originalLimit) }
+  }
+
+  private struct Absence: Error { var reason: String }
+
+  private func entrant(
+    _ name: ContestantName, _ machine: KernelMachine, _ arena: ScriptArena
+  ) -> Result<Entrant, Absence> {
+    let looks = looks
+    switch name {
+    case .native, .compat:
+      if case .absent(let reason) = machine.legacy { return .failure(Absence(reason: reason)) }
+      guard machine.legacy == (name == .native ? .native : .compat) else {
+        return .failure(
+          Absence(
+            reason: name == .native
+              ? "/dev/vfio/vfio is an iommufd" : "/dev/vfio/vfio is the kernel's own type1"))
+      }
+      if name == .native && !EntryLimit.set(EntryLimit.current ?? 0) {
+        return .failure(Absence(reason: "only root can set dma_entry_limit, as scripts want it"))
+      }
+      return .success(
+        Entrant(name, on: machine.kernel, manner: .stale) { world in
+          if name == .native { _ = EntryLimit.set(world.entryLimit) }
+          return KernelContestant(world: world, arena: arena, looks: looks)
+        })
+    case .iommufd:
+      let nodes = machine.deviceNodes
+      if let reason = machine.noIOMMUFD { return .failure(Absence(reason: reason)) }
+      return .success(
+        Entrant(name, on: machine.kernel, manner: .stale) { world in
+          ShimContestant(
+            world: world, arena: arena,
+            ground: IOMMUFDGround(
+              nodes: nodes, containerNode: machine.legacy == .compat ? "/dev/vfio/vfio" : nil,
+              looks: looks), manner: .stale)
+        })
+    case .software:
+      return .success(
+        Entrant(name, on: machine.kernel, manner: .stale) {
+          ShimContestant(world: $0, arena: arena, manner: .stale)
+        })
+    case .oracle:
+      return .success(
+        Entrant(name, on: machine.kernel, manner: .stale) { Oracle(world: $0, manner: .stale) })
+    }
+  }
+}

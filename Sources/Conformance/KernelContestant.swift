@@ -1,0 +1,169 @@
+internal import CLinux
+import Glibc
+
+/// The running kernel: real nodes, real ioctls, real devices.
+public final class KernelContestant: Contestant {
+  private enum Kind { case container, group(UInt32), device }
+  private struct File {
+    var kind: Kind
+    var descriptor: Int32
+  }
+
+  private let arena: ScriptArena
+  private let looks: LookAllowance
+  private let names: [String: UInt32]
+  private var files: [Int: File] = [:]
+  /// Descriptors whose numbers the script has given to others: nobody closed them.
+  private var forgotten: [Int32] = []
+  private let foreign: Int32
+  /// The container that each group was put into, as far as the script's descriptors tell.
+  private var containers: [UInt32: Int] = [:]
+  /// What was mapped, the newest last, by the container's descriptor.
+  private var mapped: [(container: Int, iova: UInt64, size: UInt64, address: UInt64)] = []
+
+  /// The kernel with nothing of ours open, and memory whose words hold their first values again.
+  public init(world: World, arena: ScriptArena, looks: LookAllowance) {
+    self.arena = arena
+    self.looks = looks
+    var names: [String: UInt32] = [:]
+    for group in world.groups { for device in group.devices { names[device] = group.number } }
+    self.names = names
+    arena.restore()
+    foreign = unsafe clinux_open("/dev/null", O_RDWR | O_CLOEXEC, 0)
+  }
+
+  deinit {
+    closeAll()
+    _ = clinux_close(foreign)
+  }
+
+  /// Where the script's memory lies.
+  public var memoryBase: UInt64 { arena.base }
+
+  /// Closes everything, devices and groups before containers.
+  public func finish() { closeAll() }
+
+  private func closeAll() {
+    for descriptor in files.values.map(\.descriptor) + forgotten { _ = clinux_close(descriptor) }
+    (files, forgotten, mapped, containers) = ([:], [], [], [:])
+  }
+
+  /// Makes one call.
+  public func perform(_ call: Call) -> Outcome {
+    switch call.verb {
+    case .openContainer: return open("/dev/vfio/vfio", .container, call)
+    case .openGroup:
+      // A node's name is a number in decimal; no group has a larger one.
+      let number = UInt32(truncatingIfNeeded: call.numbers[0].value)
+      return open("/dev/vfio/\(number)", .group(number), call)
+    case .deviceRead, .deviceWrite: return look(call)
+    default: break
+    }
+    guard let file = files[call.on] else { return Outcome(-Int64(EBADF)) }
+    if call.verb == .close {
+      files[call.on] = nil
+      _ = clinux_close(file.descriptor)
+      return Outcome(0)
+    }
+    if case .device = file.kind { return Outcome(0) }
+    return ioctl(call, on: file)
+  }
+
+  private func open(_ path: String, _ kind: Kind, _ call: Call) -> Outcome {
+    let descriptor = unsafe clinux_open(path, O_RDWR | O_CLOEXEC, 0)
+    guard descriptor >= 0 else { return Outcome(Int64(descriptor)) }
+    enter(File(kind: kind, descriptor: descriptor), as: call.into)
+    return Outcome(0)
+  }
+
+  private func enter(_ file: File, as number: Int) {
+    if let before = files.updateValue(file, forKey: number) { forgotten.append(before.descriptor) }
+  }
+
+  private func ioctl(_ call: Call, on file: File) -> Outcome {
+    let request = call.verb.request.map(UInt64.init) ?? call.numbers[0].value
+    let structure = CallerStructure(call, base: memoryBase)
+    let argument = argument(of: call, structure)
+    let result = clinux_ioctl(file.descriptor, request, argument)
+    if call.verb == .getDeviceFD, result >= 0 {
+      if case .group = file.kind {
+        enter(File(kind: .device, descriptor: Int32(result)), as: call.into)
+        return Outcome(0)
+      }
+    }
+    if result == 0 { note(call, file) }
+    return arena.outcome(result, of: call, structure, at: argument)
+  }
+
+  private func argument(of call: Call, _ structure: CallerStructure) -> UInt64 {
+    switch call.verb {
+    case .checkExtension, .setIOMMU: call.numbers[0].value
+    case .getAPIVersion, .unsetContainer: 0
+    case .ioctl: 0 &- 4096
+    case .getDeviceFD: arena.place(Array(call.name.utf8) + [0], at: call.place)
+    case .setContainer: arena.place(bytes(of: call.other), at: call.place)
+    default: arena.place(structure.bytes, at: call.place)
+    }
+  }
+
+  private func bytes(of other: Other) -> [UInt8] {
+    let descriptor: Int32 =
+      switch other {
+      case .closed: -1
+      case .foreign: foreign
+      case .descriptor(let number): files[number]?.descriptor ?? -1
+      }
+    return (0..<4).map { UInt8(truncatingIfNeeded: descriptor >> (8 * $0)) }
+  }
+
+  /// Remembers what a look will need.
+  private func note(_ call: Call, _ file: File) {
+    switch (call.verb, file.kind) {
+    case (.setContainer, .group(let group)):
+      if case .descriptor(let container) = call.other { containers[group] = container }
+    case (.unsetContainer, .group(let group)): containers[group] = nil
+    case (.mapDMA, .container):
+      mapped.append(
+        (
+          call.on, call.numbers[3].value, call.numbers[4].value,
+          call.numbers[2].resolved(memoryBase)
+        ))
+    default: break
+    }
+  }
+}
+
+/// What a device reaches.
+extension KernelContestant {
+  private func look(_ call: Call) -> Outcome {
+    let iova = call.numbers[0].value & ~7
+    guard RealLook.isPossible(at: iova), let group = names[call.name],
+      let container = containers[group], let space = files[container],
+      case .container = space.kind, let node = node(of: group)
+    else { return .unseen }
+    let place = place(of: iova, in: container)
+    // A write that would land nowhere we know cannot be looked for.
+    guard call.verb == .deviceRead || place != nil, looks.take() else { return .unseen }
+    let name = arena.place(Array(call.name.utf8) + [0], at: .plain)
+    let device = clinux_ioctl(node, 0x3b6a, name)
+    guard device >= 0 else { return .unseen }
+    let look = RealLook(device: Int32(device), space: space.descriptor, arena: arena)
+    guard call.verb == .deviceWrite, let place else { return look.read(iova) }
+    return look.write(call.numbers[1].value, to: iova, expecting: place)
+  }
+
+  private func node(of group: UInt32) -> Int32? {
+    for file in files.values {
+      if case .group(group) = file.kind { return file.descriptor }
+    }
+    return nil
+  }
+
+  /// Where the newest mapping of an address leads, if the program can read there.
+  private func place(of iova: UInt64, in container: Int) -> UInt64? {
+    let mapping = mapped.last { $0.container == container && iova &- $0.iova < $0.size }
+    guard let mapping else { return nil }
+    let address = mapping.address &+ (iova &- mapping.iova)
+    return arena.isReadable(address) ? address : nil
+  }
+}

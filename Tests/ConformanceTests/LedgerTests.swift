@@ -1,0 +1,87 @@
+import Foundation
+import Testing
+
+@testable import Conformance
+
+@Suite("The ledger of documented differences")
+struct LedgerTests {
+  static let document: String? = {
+    let top = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
+      .deletingLastPathComponent()
+    return try? String(contentsOf: top.appending(path: "MIGRATION.md"), encoding: .utf8)
+  }()
+
+  @Test("Every row has its section in MIGRATION.md", arguments: Ledger.rows.map(\.name))
+  func section(name: String) throws {
+    let row = try #require(Ledger.rows.first { $0.name == name })
+    let document = try #require(Self.document)
+    #expect(document.contains("<a id=\"\(row.section)\"></a>\n"))
+  }
+
+  @Test("Names differ, and say who differs")
+  func names() {
+    #expect(Set(Ledger.rows.map(\.name)).count == Ledger.rows.count)
+    #expect(Ledger.rows.count > 15)
+    for row in Ledger.rows { #expect(!row.contestants.isEmpty && !row.text.isEmpty) }
+  }
+
+  @Test("A witness is a script that type1 has an answer to", arguments: Ledger.rows.map(\.name))
+  func witness(name: String) throws {
+    let row = try #require(Ledger.rows.first { $0.name == name })
+    let script = row.script
+    var oracle = Oracle(world: script.world)
+    // All but the last line work, or it would show something else than it means to.
+    for call in script.calls.dropLast() { #expect(oracle.perform(call).result == 0, "\(call)") }
+    #expect(script.calls.count > 1)
+  }
+
+  /// The emulation's answers to CHECK_EXTENSION, and nothing else of it.
+  private struct Denying: Contestant {
+    var oracle: Oracle
+    var memoryBase: UInt64 { oracle.memoryBase }
+    mutating func perform(_ call: Call) -> Outcome {
+      let outcome = oracle.perform(call)
+      return call.verb == .checkExtension && call.numbers[0].value == 6 && outcome.result == 1
+        ? Outcome(0) : outcome
+    }
+  }
+
+  @Test("A documented difference counts for whom the row names, and for nobody else")
+  func counts() throws {
+    let campaign = Campaign(seed: 2, scriptCount: 60)
+    func report(_ name: ContestantName) -> Report {
+      let entrant = Entrant(name, on: "compat") { Denying(oracle: Oracle(world: $0)) }
+      return Comparison(campaign, entrants: [entrant]).run()
+    }
+    let documented = report(.compat)
+    #expect(documented.findings.isEmpty)
+    #expect(documented.tallies.values.contains { $0.documented["emulation-extensions"] != nil })
+    #expect(documented.tallies.values.allSatisfy { $0.undocumented == 0 })
+    let undocumented = report(.software)
+    #expect(!undocumented.findings.isEmpty && !undocumented.isGood)
+  }
+
+  @Test("A difference that has gone is a failure")
+  func stale() throws {
+    let entrant = Entrant(.compat, on: "compat") { Oracle(world: $0) }
+    let report = Comparison(Campaign(scriptCount: 1), entrants: [entrant]).run()
+    let rows = Ledger.rows.filter { $0.contestants.contains(.compat) }.map(\.name)
+    #expect(Set(report.stale.map(\.row)) == Set(rows))
+    #expect(!report.isGood)
+    #expect(report.table.contains("no longer differs: compat and emulation-info"))
+  }
+
+  @Test("Witnesses are shared out among shards like scripts")
+  func sharded() throws {
+    let entrant = Entrant(.compat, on: "compat") { Denying(oracle: Oracle(world: $0)) }
+    let campaign = Campaign(scriptCount: 3, callCount: 10)
+    var sum: Report?
+    for number in 1...4 {
+      let shard = try #require(Shard(number, of: 4))
+      let part = Comparison(campaign, shard: shard, entrants: [entrant]).run()
+      if sum == nil { sum = part } else { try sum?.add(part) }
+    }
+    let rows = Ledger.rows.filter { $0.contestants.contains(.compat) }
+    #expect(Set(sum?.witnesses.keys.map(\.row) ?? []) == Set(rows.map(\.name)))
+  }
+}
