@@ -153,8 +153,8 @@ extension Rule {
       .dirtyRangeCutsMapping, .unmapCutsMapping, .dirtyRangeWraps, .dirtyPageSizeDiffers,
       .dirtyRangeUnaligned, .dirtyTrackingIsOff, .groupAlreadyAttached, .nestingRefused,
       .apertureConflicts, .reservedRegionIsMapped, .noUsableAddressLeft, .groupHasContainer,
-      .groupHasNoContainer, .deviceOptionUnknown, .deviceTokenMalformed, .deviceTakesNoToken, .deviceWithoutContainer,
-      .deviceBeforeDriver:
+      .groupHasNoContainer, .deviceOptionUnknown, .deviceTokenMalformed, .deviceTakesNoToken,
+      .deviceWithoutContainer, .deviceBeforeDriver:
       .invalidArgument
     case .unknownContainerCall, .noIOMMUKnowsNoCall, .unknownGroupCall:
       .notTypewriter
