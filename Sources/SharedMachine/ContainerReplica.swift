@@ -122,6 +122,7 @@ struct ReplicaContent: ContainerServer {
   private var place: MemoryOwner?
   private let trapped: TrappedMappings
   private let parameters: WrittenParameters
+  private let recordsPerMapping: UInt32
   /// What the next MAP may pin.
   let allowance = LockAllowance()
   /// This process's part in the kernel's container; nil with software.
@@ -135,6 +136,7 @@ struct ReplicaContent: ContainerServer {
     facts = Self.facts(of: machine)
     trapped = machine.trapped
     parameters = machine.parameters
+    recordsPerMapping = machine.recordsPerMapping
     let (process, table) = (machine.process, machine.events.descriptors)
     let (trapped, allowance, reporting) = (trapped, allowance, machine.reporting)
     makeSession = {
@@ -188,7 +190,7 @@ struct ReplicaContent: ContainerServer {
 
   mutating func perform(_ request: ContainerRequest) throws(Errno) -> ContainerReply {
     if case .setIOMMU = request {
-      session.parameters = parameters.current(most: file.mappingRoom)
+      session.parameters = parameters.current(most: file.mappingRoom / recordsPerMapping)
     }
     defer { kernel?.settle() }
     return try session.perform(

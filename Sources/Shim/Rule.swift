@@ -150,11 +150,11 @@ extension Rule {
       .mapFlagsContradict, .mapUnaligned, .mapWraps, .newAddressMismatch, .mapOutsideUsableRanges,
       .unmapUnaligned, .unmapWraps, .unmapAllWithRange, .unmapDirtyWithoutTracking,
       .unmapDirtyPageSizeDiffers, .addressAlreadyInvalid, .mappingTooLargeToTrack,
-      .dirtyRangeCutsMapping, .unmapCutsMapping, .dirtyRangeWraps, .dirtyPageSizeDiffers, .dirtyRangeUnaligned,
-      .dirtyTrackingIsOff, .groupAlreadyAttached, .nestingRefused, .apertureConflicts,
-      .reservedRegionIsMapped, .noUsableAddressLeft, .groupHasContainer, .groupHasNoContainer,
-      .deviceOptionUnknown, .deviceTokenMalformed, .deviceTakesNoToken, .deviceWithoutContainer,
-      .deviceBeforeDriver:
+      .dirtyRangeCutsMapping, .unmapCutsMapping, .dirtyRangeWraps, .dirtyPageSizeDiffers,
+      .dirtyRangeUnaligned, .dirtyTrackingIsOff, .groupAlreadyAttached, .nestingRefused,
+      .apertureConflicts, .reservedRegionIsMapped, .noUsableAddressLeft, .groupHasContainer,
+      .groupHasNoContainer, .deviceOptionUnknown, .deviceTokenMalformed, .deviceTakesNoToken,
+      .deviceWithoutContainer, .deviceBeforeDriver:
       .invalidArgument
     case .unknownContainerCall, .noIOMMUKnowsNoCall, .unknownGroupCall:
       .notTypewriter

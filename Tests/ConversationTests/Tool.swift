@@ -20,7 +20,7 @@ enum Tool {
   }
 
   /// Builds a program with the toolchain's clang (libc only) and runs it.
-  static func converse(with name: String) throws -> String {
+  static func converse(with name: String, options: [String] = []) throws -> String {
     let programs = ConversationTests.root.appending(path: "Tests/Programs")
     let directory = FileManager.default.temporaryDirectory
       .appending(path: "conversation-\(UUID().uuidString)")
@@ -33,16 +33,17 @@ enum Tool {
       clang, "-O1", "-w", "-pthread", "-o", program, programs.appending(path: source).path,
     ])
     try #require(built.status == 0, "\(name) does not compile")
-    return try run([program])
+    return try run([program], options: options)
   }
 
   /// What a program prints under the tool, with its exit status as the last line, as recordings
   /// have it, and with the recordings' limit of descriptors. After `seconds` it is killed: status
   /// 124.
-  static func run(_ command: [String]) throws -> String {
+  static func run(_ command: [String], options: [String] = []) throws -> String {
     let script = "ulimit -n 1024; exec timeout -k 5 \(seconds) \"$@\""
     let result = try spawn(
-      ["/bin/sh", "-c", script, "sh", tool, "run", "--backend", "software", "--"] + command)
+      ["/bin/sh", "-c", script, "sh", tool, "run", "--backend", "software"] + options + ["--"]
+        + command)
     return "\(result.output)exit status \(result.status)\n"
   }
 

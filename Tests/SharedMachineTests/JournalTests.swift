@@ -16,7 +16,13 @@ struct JournalTests {
   static func event(_ random: inout Seeded) -> ContainerEvent {
     let start = IOVA(random.next() & ~0xfff)
     let memory = MappedMemory(rawValue: random.next())
-    switch random.next() % 6 {
+    let last = IOVA(max(start.rawValue | 0xfff, random.next()))
+    switch random.next() % 10 {
+    case 6: return .trackingSet(random.next() % 2 == 0)
+    case 7: return .dirtied(IOVARange(start: start, last: last))
+    case 8: return .cleaned(IOVARange(start: start, last: last))
+    case 9:
+      return .leftBehind(start: start, StaleBits(low: random.next(), high: random.next()))
     case 0:
       return .iommuSet(
         ContainerDriver(rawValue: UInt8(random.next() % 5)) ?? .none,
@@ -48,12 +54,12 @@ struct JournalTests {
     #expect(decode(facts: facts) { rest.popFirst() } == nil)
   }
 
-  @Test("Records that no engine writes are no events", arguments: [0, 8, 15, 0xff4] as [UInt64])
+  @Test("Records that no engine writes are no events", arguments: [0, 12, 15, 0xff4] as [UInt64])
   func wildRecords(head: UInt64) {
     var records = [JournalRecord(head: head, body: .max)][...]
     _ = decode(facts: { _ in nil }) { records.popFirst() }
     var none = [JournalRecord(head: head & 0xf, body: 0)][...]
-    if head & 0xf == 0 || head & 0xf > 7 {
+    if head & 0xf == 0 || head & 0xf > 11 {
       #expect(decode(facts: { _ in nil }) { none.popFirst() } == nil)
     }
   }

@@ -1,6 +1,8 @@
 import AddressSpaces
 import CLinux
 import DMATypes
+import Glibc
+import MachineFile
 import Shim
 import SimulatedPlatform
 import SoftwareIOMMU
@@ -18,11 +20,21 @@ final class MachineContestant: Contestant {
   private var turn = 0
   private let groups: [UInt64] = [3, 4, 6]
   private let foreign: Int32
+  /// O_RDWR | O_CLOEXEC: a program that another test starts would keep a group's file open.
+  private static let flags: Int32 = 0o2000002
 
-  init(world: World, arena: ScriptArena, processes: Int) throws {
+  init(
+    world: World, arena: ScriptArena, processes: Int, manner: DirtyManner = .clean
+  ) throws {
     self.arena = arena
     arena.restore()
-    let run = try Run(mappingLimit: world.entryLimit)
+    let options: MachineImage.Options =
+      switch manner {
+      case .clean: []
+      case .stale: .bugCompatible
+      case .precise: .preciseDirty
+      }
+    let run = try Run(mappingLimit: world.entryLimit, options: options)
     self.run = run
     machines = try (0..<processes).map { _ in try run.process() }
     foreign = unsafe clinux_open("/dev/null", 2, 0)
@@ -41,10 +53,10 @@ final class MachineContestant: Contestant {
     do throws(Errno) {
       switch call.verb {
       case .openContainer:
-        return enter(try machine.open(inode: Run.containerNode, flags: 2), as: call.into)
+        return enter(try machine.open(inode: Run.containerNode, flags: Self.flags), as: call.into)
       case .openGroup:
         guard let index = groups.firstIndex(of: call.numbers[0].value) else { throw .notFound }
-        return enter(try machine.open(inode: Run.groupNode(index), flags: 2), as: call.into)
+        return enter(try openGroup(index, machine), as: call.into)
       case .deviceRead, .deviceWrite: return try access(call, machine)
       default: break
       }
@@ -58,6 +70,27 @@ final class MachineContestant: Contestant {
     } catch {
       return Outcome(-Int64(error.rawValue))
     }
+  }
+
+  /// Opens a group. A child that another test has forked and that executes nothing yet holds copies
+  /// of all descriptors, closed ones too: a group that only it can hold is asked for again.
+  private func openGroup(_ index: Int, _ machine: Machine) throws(Errno) -> OpenedFile {
+    let isOurs = files.values.contains { opened in
+      switch opened.file.kind {
+      case .group(let group): group == index
+      case .device(let unit): machine.units[unit].group == index
+      default: false
+      }
+    }
+    for _ in 0..<500 where !isOurs {
+      do throws(Errno) {
+        return try machine.open(inode: Run.groupNode(index), flags: Self.flags)
+      } catch {
+        guard error == .busy else { throw error }
+        usleep(10_000)
+      }
+    }
+    return try machine.open(inode: Run.groupNode(index), flags: Self.flags)
   }
 
   private func enter(_ opened: OpenedFile, as number: Int) -> Outcome {

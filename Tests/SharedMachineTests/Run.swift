@@ -20,7 +20,7 @@ final class Run: @unchecked Sendable {
   let descriptors = Descriptors()
   let platform: Platform
 
-  init(mappingLimit: UInt32 = 65535) throws {
+  init(mappingLimit: UInt32 = 65535, options: MachineImage.Options = []) throws {
     CallerMemory.installFaultGuard()
     var platform = Platform.builtIn
     platform.parameters.dmaEntryLimit = mappingLimit
@@ -47,7 +47,7 @@ final class Run: @unchecked Sendable {
       }
     }
     let image = MachineImage(
-      options: [], nodes: nodes, platform: platform.encoded, groupCount: 3)
+      options: options, nodes: nodes, platform: platform.encoded, groupCount: 3)
     let file = directory.appending(path: "machine")
     var region = [UInt8](repeating: 0, count: image.sharedBytes)
     unsafe region.withUnsafeMutableBytes { bytes in
