@@ -69,6 +69,7 @@ let targets: [Target] = [
   module("TrappedAccess", ["DMATypes"], touchesMemory: true),
   module("MachineFile", []),
   module("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
+  module("Replayer", ["DMATypes", "Traces", "UAPI", "CLinux"], touchesMemory: true),
   module(
     "SharedMachine",
     [
@@ -86,7 +87,7 @@ let targets: [Target] = [
     name: "ioasid",
     dependencies: [
       "AddressSpaces", "CLinux", "DMATypes", "MachineFile", "PlatformFile", "PlatformView",
-      "SimulatedPlatform", "SoftwareIOMMU",
+      "Replayer", "SimulatedPlatform", "SoftwareIOMMU", "Traces",
     ],
     swiftSettings: settings(touchesMemory: true)),
 

@@ -93,7 +93,7 @@ extension OpenFile {
     let recording = machine.tracer?.withNames(machine) { names in
       IoctlRecording(
         of: names.handle(of: self), request: UInt32(truncatingIfNeeded: number),
-        argument: argument, &names)
+        argument: argument, in: OwnMemory(), &names)
     }
     let result = ioctl(machine, number, argument, opened: &opened)
     if let recording {
@@ -130,10 +130,11 @@ extension OpenFile {
 
   private func recording(
     _ machine: Machine, isWrite: Bool, at address: UserAddress, count: UInt64, offset: Int64
-  ) -> TransferRecording? {
+  ) -> TransferRecording<OwnMemory>? {
     machine.tracer?.withNames(machine) { names in
       TransferRecording(
-        isWrite: isWrite, of: names.handle(of: self), at: address, count: count, offset: offset)
+        isWrite: isWrite, of: names.handle(of: self), at: address, count: count, offset: offset,
+        in: OwnMemory())
     }
   }
 

@@ -4,17 +4,20 @@ import UAPI
 /// One ioctl while it is made: what the program said is read before, what it was told after.
 ///
 /// The same on whatever answers: the software IOMMU or the real kernel.
-public struct IoctlRecording: Sendable {
+public struct IoctlRecording<Memory: ProgramMemory> {
   private let layout: RequestLayout?
   private let argument: UserAddress
   private let before: [UInt8]
+  private let memory: Memory
   private var fields: [TracedField]
 
-  /// Reads the argument from the calling process. `handle` must be a container, a group or a
+  /// Reads the argument from the program's memory. `handle` must be a container, a group or a
   /// device.
   public init(
-    of handle: TracedHandle, request: UInt32, argument: UInt64, _ naming: inout some TraceNaming
+    of handle: TracedHandle, request: UInt32, argument: UInt64, in memory: Memory,
+    _ naming: inout some TraceNaming
   ) {
+    self.memory = memory
     self.argument = UserAddress(argument)
     layout = Vocabulary.request(request, on: handle)
     fields = [TracedField(nil, .handle(handle))]
@@ -26,18 +29,20 @@ public struct IoctlRecording: Sendable {
       return
     }
     fields.append(TracedField(nil, .words([layout.name], rest: 0)))
-    before = Self.read(layout.argument, at: self.argument)
+    before = Self.read(layout.argument, at: self.argument, in: memory)
     if let value = value(of: layout.argument, &naming) { fields.append(TracedField(nil, value)) }
   }
 
-  private static func read(_ layout: ArgumentLayout, at address: UserAddress) -> [UInt8] {
+  private static func read(
+    _ layout: ArgumentLayout, at address: UserAddress, in memory: Memory
+  ) -> [UInt8] {
     switch layout {
     case .none, .value: return []
-    case .descriptor: return CallerMemory.readable(at: address, count: 4)
-    case .text: return CallerMemory.readable(at: address, count: 4096)
+    case .descriptor: return memory.readable(at: address, count: 4)
+    case .text: return memory.readable(at: address, count: 4096)
     case .structure(let layout):
-      let head = CallerMemory.readable(at: address, count: layout.byteCount)
-      return CallerMemory.readable(at: address, count: layout.inputByteCount(head))
+      let head = memory.readable(at: address, count: layout.byteCount)
+      return memory.readable(at: address, count: layout.inputByteCount(head))
     }
   }
 
@@ -77,7 +82,7 @@ public struct IoctlRecording: Sendable {
     if result == -Int(Errno.badAddress.rawValue) { note(fault: layout, in: &call) }
     let room = min(
       Int(before.number(at: 0, width: 4) ?? 0), StructureLayout.maximum)
-    let after = CallerMemory.readable(at: argument, count: max(room, layout.byteCount))
+    let after = memory.readable(at: argument, count: max(room, layout.byteCount))
     var output =
       layout.output(before: before, after: after, isGranted: result >= 0, &naming) ?? []
     output += fault(result)
@@ -91,7 +96,7 @@ public struct IoctlRecording: Sendable {
     let count = UInt64(layout.byteCount)
     guard case .structure(var fields) = call.arguments.last?.value,
       fields.last?.name != nil,
-      CallerMemory.present(at: argument, count: count, for: .write) < count
+      memory.present(at: argument, count: count, for: .write) < count
     else { return }
     fields.append(TracedField(nil, .mark(.readonly)))
     call.arguments[call.arguments.count - 1].value = .structure(fields)
@@ -105,7 +110,7 @@ public struct IoctlRecording: Sendable {
       let flags = before.number(at: 4, width: 4), let address = before.number(at: 8, width: 8),
       let size = before.number(at: 24, width: 8)
     else { return [] }
-    let there = CallerMemory.present(
+    let there = memory.present(
       at: UserAddress(address), count: size, for: flags & 2 != 0 ? .write : .read)
     return there < size ? [TracedField("present", .hex(there))] : []
   }
@@ -127,7 +132,7 @@ public struct IoctlRecording: Sendable {
       let size = before.number(at: length.offset, width: 8)
     else { return [] }
     naming.extend(address: address, byteCount: size)
-    let shown = CallerMemory.readable(
+    let shown = memory.readable(
       at: UserAddress(address), count: Int(min(size, UInt64(TracedBytes.maximum))))
     let bytes = TracedBytes(shown, omitted: size - UInt64(shown.count))
     return [TracedField("bitmap", .bytes(bytes))]
