@@ -69,6 +69,7 @@ let targets: [Target] = [
   module("TrappedAccess", ["DMATypes"], touchesMemory: true),
   module("MachineFile", []),
   module("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
+  module("Recorder", ["DMATypes", "Traces", "CLinux"], touchesMemory: true),
   module("Replayer", ["DMATypes", "Traces", "UAPI", "CLinux"], touchesMemory: true),
   module(
     "SharedMachine",
@@ -87,7 +88,7 @@ let targets: [Target] = [
     name: "ioasid",
     dependencies: [
       "AddressSpaces", "CLinux", "DMATypes", "MachineFile", "PlatformFile", "PlatformView",
-      "Replayer", "SimulatedPlatform", "SoftwareIOMMU", "Traces",
+      "Recorder", "Replayer", "SimulatedPlatform", "SoftwareIOMMU", "Traces",
     ],
     swiftSettings: settings(touchesMemory: true)),
 

@@ -95,7 +95,8 @@ struct CallMemory: ~Copyable {
     let place = atEnd ? nowhere - UInt64(bytes.count) : start
     // SAFETY: `init` mapped at least as many bytes.
     _ = unsafe bytes.withUnsafeBytes { from in
-      unsafe clinux_copy(UnsafeMutableRawPointer(bitPattern: UInt(place)), from.baseAddress, bytes.count)
+      unsafe clinux_copy(
+        UnsafeMutableRawPointer(bitPattern: UInt(place)), from.baseAddress, bytes.count)
     }
     return place
   }

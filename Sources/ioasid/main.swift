@@ -6,6 +6,7 @@ func begin(_ arguments: [String]) throws(Refusal) {
   case "run": try RunCommand.run(rest)
   case "platform": try PlatformCommand.run(rest)
   case "bench": try BenchCommand.run(rest)
+  case "record": try RecordCommand.run(rest)
   case "replay": try ReplayCommand.run(rest)
   case "--help", "-h", "help": System.say(Help.text, to: STDOUT_FILENO)
   case "--version": System.say("ioasid \(Help.version)\n", to: STDOUT_FILENO)
