@@ -2,10 +2,16 @@
 #include "clinux_libc.h"
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
+#include <signal.h>
+#include <string.h>
 #include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static int64_t answer(int64_t result) { return result < 0 ? -(int64_t)errno : result; }
@@ -48,6 +54,35 @@ int64_t clinux_libc_mremap(uint64_t address, uint64_t length, uint64_t new_lengt
 
 int64_t clinux_libc_eventfd(void) { return answer(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)); }
 
+static void forbid(int resource, struct rlimit *kept, int32_t on) {
+  struct rlimit none;
+  if (on) {
+    if (getrlimit(resource, kept)) return;
+    none = *kept;
+    none.rlim_cur = 0;
+  }
+  setrlimit(resource, on ? &none : kept);
+}
+
+int capset(void *, const void *);
+int capget(void *, void *);
+
+void clinux_libc_forbid_locking(int32_t on) {
+  static struct rlimit kept;
+  forbid(RLIMIT_MEMLOCK, &kept, on);
+  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
+  struct __user_cap_data_struct data[2];
+  if (capget(&header, data)) return;
+  const uint32_t bit = 1u << CAP_IPC_LOCK;
+  data[0].effective = on ? data[0].effective & ~bit : data[0].effective | (data[0].permitted & bit);
+  capset(&header, data);
+}
+
+void clinux_libc_forbid_opening(int32_t on) {
+  static struct rlimit kept;
+  forbid(RLIMIT_NOFILE, &kept, on);
+}
+
 int64_t clinux_libc_fork(int32_t *mine) {
   int ends[2];
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends)) return -errno;
@@ -59,6 +94,7 @@ int64_t clinux_libc_fork(int32_t *mine) {
     return -error;
   }
   close(ends[child == 0 ? 0 : 1]);
+  if (child == 0) prctl(PR_SET_PDEATHSIG, SIGKILL);
   *mine = ends[child == 0 ? 1 : 0];
   return child;
 }
@@ -81,4 +117,34 @@ int64_t clinux_libc_receive(int32_t socket, void *bytes, uint64_t count) {
     if (got > 0) done += (uint64_t)got;
   }
   return 0;
+}
+
+void clinux_libc_wait(int32_t child) {
+  while (waitpid(child, 0, 0) < 0 && errno == EINTR) {
+  }
+}
+
+int64_t clinux_libc_give(int32_t socket, int32_t descriptor) {
+  char word = 0, control[CMSG_SPACE(sizeof descriptor)] __attribute__((aligned(8))) = {0};
+  struct iovec vector = {&word, 1};
+  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+  head->cmsg_level = SOL_SOCKET;
+  head->cmsg_type = SCM_RIGHTS;
+  head->cmsg_len = CMSG_LEN(sizeof descriptor);
+  memcpy(CMSG_DATA(head), &descriptor, sizeof descriptor);
+  return answer(sendmsg(socket, &message, MSG_NOSIGNAL));
+}
+
+int64_t clinux_libc_take(int32_t socket) {
+  char word, control[CMSG_SPACE(sizeof(int))] __attribute__((aligned(8)));
+  struct iovec vector = {&word, 1};
+  struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
+  ssize_t got = recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
+  if (got < 0) return -errno;
+  struct cmsghdr *head = got == 1 ? CMSG_FIRSTHDR(&message) : 0;
+  if (!head || head->cmsg_type != SCM_RIGHTS) return -EPIPE;
+  int descriptor;
+  memcpy(&descriptor, CMSG_DATA(head), sizeof descriptor);
+  return descriptor;
 }

@@ -97,7 +97,11 @@ public final class Recorder {
 
   private func ended(_ thread: Int32) {
     finishServing(thread)
-    threads[thread] = nil
+    if let process = threads.removeValue(forKey: thread)?.process, process.number != nil,
+      !process.files.isEmpty, !threads.values.contains(where: { $0.process === process })
+    {
+      write(TracedCall(.exit, [], result: .value(.decimal(0))), of: process)
+    }
     unknown.remove(thread)
     waiting.removeAll { $0.thread == thread }
   }

@@ -47,7 +47,13 @@ struct SystemCall {
     case .munmap, .mprotect, .mremap:
       guard process.touchesRegisters(arguments[0], arguments[1]) else { return nil }
     case .closeRange: guard !process.files.isEmpty else { return nil }
-    default: file = legacy(0)
+    case .close, .dup, .fcntl: file = legacy(0)
+    default:
+      // Containers and groups cannot be read or written: the kernel does not ask them.
+      file = legacy(0).flatMap { if case .device = $0.kind { $0 } else { nil } }
+      let isPlaced = [.pread, .pwrite, .preadv, .pwritev].contains(number)
+      // Nor is a device asked with an offset below 0. preadv2(2) takes -1 for the position.
+      if isPlaced, Int64(bitPattern: arguments[3]) < 0 { return nil }
     }
     self.file = file
     self.node = node

@@ -1,3 +1,4 @@
+import DMATypes
 import Traces
 
 /// How much memory each region of a trace needs: what its calls say of it, whether they were
@@ -31,7 +32,10 @@ struct RegionPlan: Sendable {
     for field in fields { reach(field.value, 1) }
     for (address, size) in [("vaddr", "size"), ("bitmap_data", "bitmap_size")] {
       guard let place = fields[address], case .hex(let byteCount)? = fields[size] else { continue }
-      if case .value = call.result { reach(place, byteCount) }
+      switch call.result {
+      case .value, .failure(.noMemory): reach(place, byteCount)
+      case .failure: break
+      }
     }
     // The first page that is not there is the region's, too.
     if let place = fields["vaddr"], let present = call.present {
@@ -44,15 +48,5 @@ struct RegionPlan: Sendable {
       byteCount < Self.maximum
     else { return }
     extents[region] = max(extents[region] ?? 0, offset + byteCount)
-  }
-}
-
-extension TracedCall {
-  /// How much of its memory was there when a MAP_DMA was refused for that.
-  var present: UInt64? {
-    guard case .structure(let fields)? = output, case .hex(let count)? = fields["present"] else {
-      return nil
-    }
-    return count
   }
 }

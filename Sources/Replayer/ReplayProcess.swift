@@ -41,6 +41,8 @@ struct ReplayProcess {
   private mutating func make(_ call: TracedCall) throws(Obstacle) -> TracedCall {
     // Before anything else borrows the names: eventfds are made when they are first spoken of.
     for value in call.values { provide(value) }
+    forbid(call, true)
+    defer { forbid(call, false) }
     switch call.operation {
     case .open: return try open(call)
     case .close: return try close(call)
@@ -48,6 +50,19 @@ struct ReplayProcess {
     case .read, .pread, .write, .pwrite: return try transfer(call)
     case .mmap: return try map(call)
     case .munmap, .mprotect, .mremap: return try changeMemory(call)
+    case .load, .store: return try access(call)
+    case .exit: return call
+    }
+  }
+
+  /// What a process may have is no part of a trace. Where a call was refused for that, it is made
+  /// with nothing allowed.
+  private func forbid(_ call: TracedCall, _ isForbidden: Bool) {
+    switch call.result {
+    case .failure(.tooManyDescriptors): clinux_libc_forbid_opening(isForbidden ? 1 : 0)
+    case .failure(.noMemory) where call.structure?["vaddr"] != nil:
+      clinux_libc_forbid_locking(isForbidden ? 1 : 0)
+    default: break
     }
   }
 
@@ -68,6 +83,21 @@ struct ReplayProcess {
   private mutating func enter(_ descriptor: Int32, _ value: TracedValue) {
     numbers[value] = descriptor
     names.descriptors[descriptor] = value
+  }
+
+  /// The descriptor of a file that the trace names; nil when it is not open here.
+  func number(of handle: TracedHandle) -> Int32? { numbers[.handle(handle)] }
+
+  /// Enters a file that another process handed over.
+  mutating func take(_ handle: TracedHandle, _ descriptor: Int32) {
+    enter(descriptor, .handle(handle))
+  }
+
+  /// Closes every file, as the end of a process does.
+  mutating func end() {
+    for number in numbers.values { _ = clinux_libc_close(number) }
+    numbers = [:]
+    names.descriptors = [:]
   }
 
   private func resolve(_ value: TracedValue) -> UInt64 {
@@ -150,7 +180,8 @@ struct ReplayProcess {
     for (address, size) in [("vaddr", "size"), ("bitmap_data", "bitmap_size")] {
       guard case .hex(let byteCount)? = fields[size] else { continue }
       switch call.result {
-      case .value: names.memory.arrange(fields[address], byteCount, present: byteCount)
+      case .value, .failure(.noMemory):
+        names.memory.arrange(fields[address], byteCount, present: byteCount)
       case .failure(.badAddress):
         guard let present = call.present ?? (address == "bitmap_data" ? 0 : nil) else { continue }
         names.memory.arrange(fields[address], byteCount, present: present)
@@ -243,6 +274,22 @@ struct ReplayProcess {
     names.memory.bind(region, to: UInt64(result) - offset, byteCount: byteCount + offset)
   }
 
+  private mutating func access(_ call: TracedCall) throws(Obstacle) -> TracedCall {
+    guard let place = call.arguments.first?.value else { throw Obstacle("no place") }
+    let address = resolve(place)
+    let isStore = call.operation == .store
+    var bytes: [UInt8] = []
+    if isStore, case .bytes(let given) = call.arguments[1].value { bytes = given.shown }
+    var value = bytes.reversed().reduce(UInt64(0)) { $0 << 8 | UInt64($1) }
+    let width = isStore ? bytes.count : Int(call.numbers(resolve: resolve)?.first ?? 0)
+    let failure =
+      isStore
+      ? clinux_store(address, Int32(width), value)
+      : unsafe clinux_load(address, Int32(width), &value)
+    guard failure == 0 else { throw Obstacle("nothing is mapped there") }
+    return .access(isStore: isStore, address, value, byteCount: width, &names)
+  }
+
   private mutating func changeMemory(_ call: TracedCall) throws(Obstacle) -> TracedCall {
     guard let first = call.arguments.first?.value, let words = call.numbers(resolve: resolve)
     else { throw Obstacle("no numbers") }
@@ -264,7 +311,7 @@ struct ReplayProcess {
 
 extension TracedCall {
   /// Every value that a call speaks of, those in structures and lists included.
-  fileprivate var values: [TracedValue] { arguments.flatMap { $0.value.all } }
+  var values: [TracedValue] { arguments.flatMap { $0.value.all } }
 }
 
 extension TracedValue {

@@ -76,6 +76,15 @@ extension Machine {
     return result
   }
 
+  /// The line of an access to a mapped register.
+  func note(_ access: RegisterAccess) {
+    tracer?.write(self) { names in
+      .access(
+        isStore: access.isStore, access.address.rawValue, access.value,
+        byteCount: access.byteCount, &names)
+    }
+  }
+
   private func note(
     _ operation: TracedOperation, _ address: UserAddress, _ numbers: [UInt64], _ result: Int64
   ) {
@@ -83,6 +92,14 @@ extension Machine {
       .memory(operation, address.rawValue, numbers, result: result, &names)
     }
   }
+}
+
+/// A load or a store that a device answered.
+struct RegisterAccess {
+  var isStore: Bool
+  var address: UserAddress
+  var value: UInt64
+  var byteCount: Int
 }
 
 extension OpenFile {

@@ -43,11 +43,26 @@ extension TracedCall {
       return EncodedIoctl(request: UInt32(truncatingIfNeeded: number), argument: argument)
     case .words(let words, 0):
       guard let request = Vocabulary.requests(of: handle).first(where: { [$0.name] == words }),
-        let argument = try? request.argument.encode(value, resolve)
+        var argument = try? request.argument.encode(value, resolve)
       else { return nil }
+      if structure?["vaddr"] == nil, let present, case .bytes(let bytes, _, _) = argument {
+        let zeros = [UInt8](repeating: 0, count: max(0, Int(clamping: present) - bytes.count))
+        argument = .bytes(bytes + zeros, room: bytes.count + zeros.count, memory: .cut)
+      }
       return EncodedIoctl(request: request.number, argument: argument)
     default: return nil
     }
+  }
+}
+
+extension TracedCall {
+  /// How many bytes were there when a call was EFAULT: of the memory that MAP_DMA was to pin, or of
+  /// the structure's `argsz`.
+  public var present: UInt64? {
+    guard case .structure(let fields)? = output, case .hex(let count)? = fields["present"] else {
+      return nil
+    }
+    return count
   }
 }
 

@@ -86,6 +86,7 @@ public struct IoctlRecording<Memory: ProgramMemory> {
     var output =
       layout.output(before: before, after: after, isGranted: result >= 0, &naming) ?? []
     output += fault(result)
+    output += shortage(result, in: call, layout, room)
     if result >= 0 { output += granted(layout, &naming) }
     if !output.isEmpty { call.output = .structure(output) }
     return call
@@ -100,6 +101,17 @@ public struct IoctlRecording<Memory: ProgramMemory> {
     else { return }
     fields.append(TracedField(nil, .mark(.readonly)))
     call.arguments[call.arguments.count - 1].value = .structure(fields)
+  }
+
+  /// How much of the structure is there, up to what its `argsz` says, when that explains EFAULT.
+  private func shortage(
+    _ result: Int, in call: TracedCall, _ layout: StructureLayout, _ room: Int
+  ) -> [TracedField] {
+    guard result == -Int(Errno.badAddress.rawValue), !isMap, room > layout.byteCount,
+      call.structure?.last?.name != nil
+    else { return [] }
+    let there = memory.present(at: argument, count: UInt64(room), for: .write)
+    return there < room ? [TracedField("present", .hex(there))] : []
   }
 
   private var isMap: Bool { layout?.name == "VFIO_IOMMU_MAP_DMA" }

@@ -93,6 +93,22 @@ extension TracedCall {
     return TracedCall(operation, [start] + rest, result: outcome)
   }
 
+  /// A load from a mapped register, or a store to one, of 1, 2, 4 or 8 bytes.
+  public static func access(
+    isStore: Bool, _ address: UInt64, _ value: UInt64, byteCount: Int,
+    _ naming: inout some TraceNaming
+  ) -> TracedCall {
+    let place = TracedField(nil, naming.name(address: address))
+    let bytes = (0..<byteCount).map { UInt8(truncatingIfNeeded: value >> UInt64($0 * 8)) }
+    let content = TracedValue.bytes(TracedBytes(bytes))
+    if isStore {
+      return TracedCall(.store, [place, TracedField(nil, content)], result: .value(.decimal(0)))
+    }
+    return TracedCall(
+      .load, [place, TracedField("count", .hex(UInt64(byteCount)))], result: .value(.decimal(0)),
+      output: content)
+  }
+
   /// mmap(2) of a file of the conversation, its numbers in the order of the C prototype without the
   /// descriptor.
   public static func map(
