@@ -70,7 +70,7 @@ let targets: [Target] = [
   module("MachineFile", []),
   module("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
   module("Recorder", ["DMATypes", "Traces", "CLinux"], touchesMemory: true),
-  module("Replayer", ["DMATypes", "Traces", "UAPI", "CLinux"], touchesMemory: true),
+  module("Replayer", ["DMATypes", "Traces", "UAPI", "Conformance", "CLinux"], touchesMemory: true),
   module(
     "SharedMachine",
     [
@@ -79,7 +79,10 @@ let targets: [Target] = [
     ], touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   module(
-    "Conformance", ["DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU"],
+    "Conformance",
+    [
+      "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "Traces",
+    ],
     touchesMemory: true),
   module("PlatformFile", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   engine,

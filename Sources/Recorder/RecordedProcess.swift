@@ -39,6 +39,9 @@ final class RecordedProcess {
     ordinals = parent.ordinals
   }
 
+  /// Whether its end closes a legacy file: mapped registers keep their device open.
+  var hasFiles: Bool { !files.isEmpty || !registers.isEmpty }
+
   var memory: RemoteMemory { RemoteMemory(process: pid) }
 
   /// Another program runs: it has the descriptors that stayed open, and counts anew.

@@ -98,7 +98,7 @@ public final class Recorder {
   private func ended(_ thread: Int32) {
     finishServing(thread)
     if let process = threads.removeValue(forKey: thread)?.process, process.number != nil,
-      !process.files.isEmpty, !threads.values.contains(where: { $0.process === process })
+      process.hasFiles, !threads.values.contains(where: { $0.process === process })
     {
       write(TracedCall(.exit, [], result: .value(.decimal(0))), of: process)
     }
@@ -159,6 +159,8 @@ public final class Recorder {
   /// The file of a descriptor that came from elsewhere: by a socket, or from before the recording.
   func received(_ descriptor: Int32, by process: RecordedProcess) -> LegacyFile? {
     let path = "/proc/\(process.pid)/fd/\(descriptor)"
+    // A descriptor of O_PATH is no open file.
+    guard process.name(descriptor: descriptor) != .mark(.path) else { return nil }
     let known = threads.values.flatMap { $0.process.files.values }
     func only(_ isOne: (LegacyFile.Kind) -> Bool) -> LegacyFile? {
       let found = known.filter { isOne($0.kind) }

@@ -3,7 +3,7 @@ import Glibc
 import Traces
 
 /// The memory of a stopped process: what it could read and write itself, not what a tracer can.
-struct RemoteMemory: ProgramMemory {
+struct RemoteMemory: TracedMemory {
   let process: Int32
 
   private struct Area {

@@ -39,6 +39,8 @@ struct SystemCall {
     case .mmap: file = legacy(4)
     case .dup2, .dup3: file = legacy(0) ?? legacy(1)
     case .ioctl:
+      // FIONBIO, FIONCLEX, FIOCLEX, FIOASYNC: the file is not asked.
+      if [0x5421, 0x5450, 0x5451, 0x5452].contains(arguments[1] & 0xffff_ffff) { return nil }
       file = legacy(0)
       // VFIO's requests have the type ';'.
       if file == nil, arguments[1] >> 8 & 0xff == 0x3b {

@@ -50,6 +50,13 @@ struct ReplayMemory {
     regions[region] = Region(start: start, byteCount: pages(byteCount), isMapped: true)
   }
 
+  /// Unmaps what calls of the trace mapped, as the end of a process does.
+  func end() {
+    for region in regions.values where region.isMapped {
+      _ = clinux_libc_munmap(region.start, region.byteCount)
+    }
+  }
+
   /// Makes memory what a call of the trace found: there, or there up to `present`.
   func arrange(_ place: TracedValue?, _ byteCount: UInt64, present: UInt64) {
     guard case .memory(let number, let offset)? = place, let region = regions[number],

@@ -95,6 +95,7 @@ struct ReplayProcess {
 
   /// Closes every file, as the end of a process does.
   mutating func end() {
+    names.memory.end()
     for number in numbers.values { _ = clinux_libc_close(number) }
     numbers = [:]
     names.descriptors = [:]

@@ -4,7 +4,7 @@ import UAPI
 /// One ioctl while it is made: what the program said is read before, what it was told after.
 ///
 /// The same on whatever answers: the software IOMMU or the real kernel.
-public struct IoctlRecording<Memory: ProgramMemory> {
+public struct IoctlRecording<Memory: TracedMemory> {
   private let layout: RequestLayout?
   private let argument: UserAddress
   private let before: [UInt8]

@@ -2,7 +2,7 @@ public import DMATypes
 import UAPI
 
 /// One read or write of a device's file while it is made.
-public struct TransferRecording<Memory: ProgramMemory> {
+public struct TransferRecording<Memory: TracedMemory> {
   private let memory: Memory
   private let operation: TracedOperation
   private let address: UserAddress

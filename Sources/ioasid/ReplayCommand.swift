@@ -32,7 +32,7 @@ enum ReplayCommand {
       command += ["--on", Implementation.native.rawValue, arguments.file]
       if arguments.tellsAll { command.append("--all") }
       try RunCommand.run(command)
-    case .oracle: throw Refusal("no oracle")
+    case .oracle: try tell(OracleReplay.run(lines, untilDifference: !arguments.tellsAll))
     }
   }
 

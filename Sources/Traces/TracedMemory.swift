@@ -2,7 +2,7 @@ public import DMATypes
 import UAPI
 
 /// The memory of the program whose calls are written down: this process's own, or another's.
-public protocol ProgramMemory {
+public protocol TracedMemory {
   /// The bytes that can be read at an address: `count`, or as many as come before the first page
   /// that cannot.
   func readable(at address: UserAddress, count: Int) -> [UInt8]
@@ -12,16 +12,16 @@ public protocol ProgramMemory {
 }
 
 /// The memory of the process that records itself. Needs a fault guard: see `CallerMemory`.
-public struct OwnMemory: ProgramMemory {
+public struct OwnMemory: TracedMemory {
   /// This process's.
   public init() {}
 
-  /// See `ProgramMemory`.
+  /// See `TracedMemory`.
   public func readable(at address: UserAddress, count: Int) -> [UInt8] {
     CallerMemory.readable(at: address, count: count)
   }
 
-  /// See `ProgramMemory`.
+  /// See `TracedMemory`.
   public func present(at address: UserAddress, count: UInt64, for access: DMAAccess) -> UInt64 {
     CallerMemory.present(at: address, count: count, for: access)
   }
