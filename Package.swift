@@ -105,6 +105,7 @@ let targets: [Target] = [
   tests("MachineFile", []),
   tests("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
+  tests("Replayer", ["DMATypes", "Traces"]),
   tests("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),

@@ -128,6 +128,8 @@ struct SystemCall {
     guard let node, flags & 0o10000000 == 0 else { return { _ in } }
     return { result in
       guard result >= 0 else {
+        // EACCES, EEXIST, ENOTDIR, ELOOP: the look-up ended before it reached the node.
+        if [-13, -17, -20, -40].contains(result) { return }
         recorder.write(
           .open(node.path, flags: flags, .failure(Errno(rawValue: Int32(-result)))), of: process)
         return

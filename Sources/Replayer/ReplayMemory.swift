@@ -8,8 +8,10 @@ struct ReplayMemory {
   private struct Region {
     var start: UInt64
     var byteCount: UInt64
-    /// Registers, mapped by a call of the trace: their memory is not for us to arrange.
-    var isMapped = false
+    /// For registers, mapped by a call of the trace: how many were mapped before. Their memory is
+    /// not for us to arrange.
+    var mappedAs: Int?
+    var isMapped: Bool { mappedAs != nil }
   }
 
   // PROT_READ | PROT_WRITE; MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE.
@@ -17,6 +19,7 @@ struct ReplayMemory {
   private static let flags: Int32 = 0x4022
 
   private var regions: [Int: Region] = [:]
+  private var mappedCount = 0
 
   /// Reserves what a plan asks for; throws `ENOMEM` and the like.
   init(_ plan: RegionPlan) throws(Errno) {
@@ -38,16 +41,17 @@ struct ReplayMemory {
     func contains(_ region: Region) -> Bool {
       address >= region.start && address - region.start < region.byteCount
     }
-    let found =
-      regions.first { $0.value.isMapped && contains($0.value) }
-      ?? regions.first { contains($0.value) }
+    // What was unmapped may have been mapped anew, by another name: the newest is meant.
+    let found = regions.filter { contains($0.value) }
+      .max { ($0.value.mappedAs ?? -1) < ($1.value.mappedAs ?? -1) }
     guard let found else { return .hex(address) }
     return .memory(region: found.key, offset: address - found.value.start)
   }
 
   /// A call of the trace mapped a region: it lies where the kernel put it.
   mutating func bind(_ region: Int, to start: UInt64, byteCount: UInt64) {
-    regions[region] = Region(start: start, byteCount: pages(byteCount), isMapped: true)
+    regions[region] = Region(start: start, byteCount: pages(byteCount), mappedAs: mappedCount)
+    mappedCount += 1
   }
 
   /// Unmaps what calls of the trace mapped, as the end of a process does.

@@ -12,6 +12,16 @@ enum Help {
         --platform  the machine to show, as JSON; without it the built-in one
         --trace     appends the conversation to FILE, one line a call
         --verbose   tells on stderr what devices do wrong
+    ioasid record [--backend software|iommufd] --output FILE -- PROGRAM [ARGUMENT…]
+        Runs PROGRAM on the machine's own VFIO nodes, or on a backend, and writes its conversation
+        to FILE. Loads and stores of mapped registers are written on a backend only: on the
+        machine's own nodes they are no calls.
+    ioasid replay FILE [--on native|compat|iommufd|software|oracle] [--all]
+        Performs the conversation in FILE elsewhere, software unless told, and prints the first
+        difference, or none.
+        --on        native and compat are the machine's own nodes, with type1 or with the kernel's
+                    emulation of it behind them; oracle is the model that tests compare with
+        --all       goes on after the first difference
     ioasid platform [FILE]
         Prints the built-in platform, or the one in FILE after checking it, as JSON.
     ioasid bench [--json] [--quick]
@@ -20,9 +30,9 @@ enum Help {
         --quick     one run of everything, to see that it works
     ioasid --help, ioasid --version
 
-    Exit status of run: the program's own; 127 when it is not found and 126 when it cannot be
+    Exit status of run and record: the program's own; 127 when it is not found and 126 when it cannot be
     executed; 1 when the view cannot be built or the platform is refused; 2 when the command line
-    makes no sense.
+    makes no sense. Of replay: 1 when there is a difference.
 
     """
 }

@@ -13,22 +13,19 @@ enum RecordCommand {
 
   static func run(_ words: [String]) throws(Refusal) {
     let arguments = try parse(words)
-    let descriptor: Int32
-    do throws(System.Failure) {
-      descriptor = try System.check(
-        unsafe open(
-          arguments.output, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o666))
-    } catch { throw Refusal("cannot write the trace \(arguments.output): \(error.text)") }
     if let backend = arguments.backend {
-      let options = ["--backend", backend, "--trace", arguments.output, "--"]
-      try RunCommand.run(options + arguments.program)
+      let words = ["--backend", backend, "--trace", arguments.output, "--"] + arguments.program
+      _ = try RunCommand.parse(words)
+      close(try open(arguments.output))
+      try RunCommand.run(words)
       return
     }
     var status = stat()
     guard unsafe stat("/dev/vfio/vfio", &status) == 0 else {
-      throw Refusal("there is no /dev/vfio/vfio to record: use --backend software or iommufd")
+      throw Refusal("there is no /dev/vfio/vfio to record: use --backend software")
     }
     let program = try Program(arguments.program)
+    let descriptor = try open(arguments.output)
     let child = clinux_trace_fork()
     if child == 0 {
       try program.become()
@@ -43,6 +40,14 @@ enum RecordCommand {
       _ = unsafe write(descriptor, bytes, bytes.count)
     }
     clinux_end_as(recorder.record(Int32(child)))
+  }
+
+  /// The trace, empty.
+  private static func open(_ path: String) throws(Refusal) -> Int32 {
+    do throws(System.Failure) {
+      return try System.check(
+        unsafe Glibc.open(path, O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0o666))
+    } catch { throw Refusal("cannot write the trace \(path): \(error.text)") }
   }
 
   static func parse(_ words: [String]) throws(Refusal) -> Arguments {
