@@ -173,8 +173,8 @@ extension Verb {
   }
 }
 
-/// Where the memory of a conversation lies: what a call was told to be there is in memory without an
-/// end, and what was not lies behind that end.
+/// Where the memory of a conversation lies: what a call was told to be there is in memory without
+/// an end, and what was not lies behind that end.
 private struct OracleNames: TraceNaming {
   private let present: UInt64?
   private let named: [UInt64: TracedValue]

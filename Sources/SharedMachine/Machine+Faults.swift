@@ -33,7 +33,7 @@ extension Machine {
       if entry.protection != 0 { unsafe frame.markPresent() }
       return .notOurs
     }
-    return unsafe perform(frame, entry)
+    return inTurn { unsafe perform(frame, entry) }
   }
 
   private func perform(

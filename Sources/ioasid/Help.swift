@@ -30,9 +30,9 @@ enum Help {
         --quick     one run of everything, to see that it works
     ioasid --help, ioasid --version
 
-    Exit status of run and record: the program's own; 127 when it is not found and 126 when it cannot be
-    executed; 1 when the view cannot be built or the platform is refused; 2 when the command line
-    makes no sense. Of replay: 1 when there is a difference.
+    Exit status of run and record: the program's own; 127 when it is not found and 126 when it
+    cannot be executed; 1 when the view cannot be built or the platform is refused. Of replay: 1
+    when there is a difference. 2 when the command line makes no sense.
 
     """
 }

@@ -12,7 +12,7 @@ struct LawTests {
   static let programs = [
     "attach", "bad-pages", "container-states", "descriptors", "edu-registers",
     "errno-kept", "get-info", "group", "interrupts", "intx-standing", "irq-order", "map-errors",
-    "memlock", "memory-of-requests", "regions", "set-iommu",
+    "memlock", "memory-of-requests", "regions", "set-iommu", "threads",
   ]
 
   @Test("A program's recording replays without a difference", arguments: programs)
