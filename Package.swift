@@ -70,13 +70,18 @@ let targets: [Target] = [
     "LinuxIOMMUFD", ["DMATypes", "AddressSpaces", "UAPI", "CLinux"], touchesMemory: true),
   module("TrappedAccess", ["DMATypes"], touchesMemory: true),
   module("MachineFile", []),
+  module("HostPlatform", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   module("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
   module(
     "SharedMachine",
     [
       "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU",
-      "SimulatedPlatform", "TrappedAccess", "MachineFile", "Traces", "CLinux",
+      "SimulatedPlatform", "TrappedAccess", "MachineFile", "Traces", "CLinux", "HostPlatform",
+      "LinuxIOMMUFD",
     ], touchesMemory: true),
+  module(
+    "Diagnosis", ["DMATypes", "AddressSpaces", "HostPlatform", "SimulatedPlatform"],
+    touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   module(
     "Conformance",
@@ -90,8 +95,8 @@ let targets: [Target] = [
   .executableTarget(
     name: "ioasid",
     dependencies: [
-      "AddressSpaces", "CLinux", "DMATypes", "MachineFile", "PlatformFile", "PlatformView",
-      "SimulatedPlatform", "SoftwareIOMMU",
+      "AddressSpaces", "CLinux", "Diagnosis", "DMATypes", "HostPlatform", "MachineFile",
+      "PlatformFile", "PlatformView", "SimulatedPlatform", "SoftwareIOMMU",
     ],
     swiftSettings: settings(touchesMemory: true)),
 
@@ -105,6 +110,7 @@ let targets: [Target] = [
     "LinuxIOMMUFD", ["DMATypes", "AddressSpaces", "Conformance", "Shim", "LegacyVFIO"]),
   tests("Conformance", []),
   tests("MachineFile", []),
+  tests("HostPlatform", ["AddressSpaces", "DMATypes"]),
   tests("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
   tests("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
@@ -116,6 +122,7 @@ let targets: [Target] = [
       "AddressSpaces", "CLinux", "Conformance", "DMATypes", "LegacyVFIO", "MachineFile", "Shim",
       "SimulatedPlatform", "SoftwareIOMMU", "UAPI",
     ], touchesMemory: true),
+  tests("Diagnosis", ["DMATypes", "HostPlatform", "PlatformFile", "SimulatedPlatform"]),
   tests("PlatformFile", ["DMATypes", "SimulatedPlatform"]),
   tests("PlatformView", ["SimulatedPlatform"]),
   tests("ioasid", ["PlatformView", "SimulatedPlatform"]),

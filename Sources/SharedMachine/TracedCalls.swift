@@ -88,14 +88,15 @@ extension Machine {
 extension OpenFile {
   /// `ioctl` with its line.
   public func tracedIoctl(
-    _ machine: Machine, _ number: UInt64, _ argument: UInt64, opened: inout OpenedFile?
+    _ machine: Machine, _ number: UInt64, _ argument: UInt64, descriptor: Int32 = -1,
+    opened: inout OpenedFile?
   ) -> Int {
     let recording = machine.tracer?.withNames(machine) { names in
       IoctlRecording(
         of: names.handle(of: self), request: UInt32(truncatingIfNeeded: number),
         argument: argument, &names)
     }
-    let result = ioctl(machine, number, argument, opened: &opened)
+    let result = ioctl(machine, number, argument, descriptor: descriptor, opened: &opened)
     if let recording {
       let file = opened?.file
       machine.tracer?.write(machine) { names in

@@ -51,6 +51,11 @@ struct Program {
   func become(preloading library: String) throws(Refusal) {
     let earlier = System.environment("LD_PRELOAD").map { $0.isEmpty ? "" : ":" + $0 } ?? ""
     unsafe setenv("LD_PRELOAD", library + earlier, 1)
+    try become()
+  }
+
+  /// The same, with nothing preloaded.
+  func become() throws(Refusal) {
     var words = unsafe arguments.map { unsafe strdup($0) }
     unsafe words.append(nil)
     unsafe execv(path, words)
