@@ -66,8 +66,11 @@ let targets: [Target] = [
   module(
     "SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"],
     touchesMemory: true),
+  module(
+    "LinuxIOMMUFD", ["DMATypes", "AddressSpaces", "UAPI", "CLinux"], touchesMemory: true),
   module("TrappedAccess", ["DMATypes"], touchesMemory: true),
   module("MachineFile", []),
+  module("HostPlatform", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   module("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
   module("Recorder", ["DMATypes", "Traces", "CLinux"], touchesMemory: true),
   module("Replayer", ["DMATypes", "Traces", "UAPI", "Conformance", "CLinux"], touchesMemory: true),
@@ -75,13 +78,18 @@ let targets: [Target] = [
     "SharedMachine",
     [
       "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU",
-      "SimulatedPlatform", "TrappedAccess", "MachineFile", "Traces", "CLinux",
+      "SimulatedPlatform", "TrappedAccess", "MachineFile", "Traces", "CLinux", "HostPlatform",
+      "LinuxIOMMUFD",
     ], touchesMemory: true),
+  module(
+    "Diagnosis", ["DMATypes", "AddressSpaces", "HostPlatform", "SimulatedPlatform"],
+    touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   module(
     "Conformance",
     [
-      "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "Traces",
+      "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "LinuxIOMMUFD",
+      "Traces",
     ],
     touchesMemory: true),
   module("PlatformFile", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
@@ -90,8 +98,9 @@ let targets: [Target] = [
   .executableTarget(
     name: "ioasid",
     dependencies: [
-      "AddressSpaces", "CLinux", "DMATypes", "MachineFile", "PlatformFile", "PlatformView",
-      "Recorder", "Replayer", "SimulatedPlatform", "SoftwareIOMMU", "Traces",
+      "AddressSpaces", "CLinux", "Diagnosis", "DMATypes", "HostPlatform", "MachineFile",
+      "PlatformFile", "PlatformView", "Recorder", "Replayer", "SimulatedPlatform", "SoftwareIOMMU",
+      "Traces",
     ],
     swiftSettings: settings(touchesMemory: true)),
 
@@ -101,8 +110,11 @@ let targets: [Target] = [
   tests("DMATypes", []),
   tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
+  tests(
+    "LinuxIOMMUFD", ["DMATypes", "AddressSpaces", "Conformance", "Shim", "LegacyVFIO"]),
   tests("Conformance", []),
   tests("MachineFile", []),
+  tests("HostPlatform", ["AddressSpaces", "DMATypes"]),
   tests("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
   tests("Replayer", ["DMATypes", "Traces"]),
@@ -115,6 +127,7 @@ let targets: [Target] = [
       "AddressSpaces", "CLinux", "Conformance", "DMATypes", "LegacyVFIO", "MachineFile", "Shim",
       "SimulatedPlatform", "SoftwareIOMMU", "UAPI",
     ], touchesMemory: true),
+  tests("Diagnosis", ["DMATypes", "HostPlatform", "PlatformFile", "SimulatedPlatform"]),
   tests("PlatformFile", ["DMATypes", "SimulatedPlatform"]),
   tests("PlatformView", ["SimulatedPlatform"]),
   tests("ioasid", ["PlatformView", "SimulatedPlatform"]),

@@ -57,12 +57,23 @@ extension AddressSpaceBackend {
   @inlinable public func prepareChange(at iova: IOVA, in space: IOASID) {}
 }
 
-/// A backend whose effects live in this process, so that each process keeps a copy of them.
+/// A backend of a container that several processes share, each with a copy of its state.
 ///
 /// The copy follows what other processes did: their effects are facts and cannot fail here.
 public protocol ReplicatedBackend: AddressSpaceBackend {
+  /// True while calls tell what another process did. A backend whose effects live outside this
+  /// process has nothing to do then but to remember them.
+  var follows: Bool { get set }
   /// Enters a mapping that another process made, without asking whether its memory is there.
   mutating func adopt(_ mapping: Mapping, in space: IOASID)
+}
+
+extension ReplicatedBackend {
+  /// A backend whose effects live in this process repeats them.
+  @inlinable public var follows: Bool {
+    get { false }
+    set {}
+  }
 }
 
 /// Reaches the memory that mappings name.

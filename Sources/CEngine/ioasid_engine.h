@@ -5,7 +5,9 @@
 #include <stdint.h>
 
 /// What a descriptor of ours stands for.
-enum ioasid_kind { ioasid_container = 1, ioasid_group = 2, ioasid_device = 3 };
+/// A kernel device is the kernel's own descriptor: only what the engine translates of its calls comes here, the
+/// kernel answers the rest.
+enum ioasid_kind { ioasid_container = 1, ioasid_group = 2, ioasid_device = 3, ioasid_kernel_device = 4 };
 
 /// An open legacy file: `file` is the engine's token for it, never 0.
 struct ioasid_open_file {
@@ -15,6 +17,9 @@ struct ioasid_open_file {
   int32_t descriptor;     // a real kernel descriptor, numbered as the kernel would number it
   uint32_t group;         // a group's number, which names its node
 };
+
+/// No result of any call.
+#define IOASID_NOT_OURS (-4096)
 
 /// What the engine asks of the preload.
 struct ioasid_host {
@@ -42,6 +47,8 @@ struct ioasid_engine {
   /// Every ioctl but FIOCLEX, FIONCLEX, FIONBIO and FIOASYNC. GET_DEVICE_FD fills `opened` (kind not 0).
   int64_t (*_Nonnull ioctl)(uint64_t file, int32_t descriptor, uint64_t request, uint64_t argument,
                             struct ioasid_open_file *_Nonnull opened);
+  /// KVM_SET_DEVICE_ATTR of any descriptor, or IOASID_NOT_OURS where no group of ours is named.
+  int64_t (*_Nonnull attribute)(int32_t descriptor, uint64_t argument);
   /// `offset` −1: read(2) and write(2) at the description's own position.
   int64_t (*_Nonnull read)(uint64_t file, int32_t descriptor, uint64_t address, uint64_t count, int64_t offset);
   int64_t (*_Nonnull write)(uint64_t file, int32_t descriptor, uint64_t address, uint64_t count, int64_t offset);

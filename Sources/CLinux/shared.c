@@ -54,22 +54,26 @@ int32_t clinux_hold(int32_t descriptor) {
   return (int32_t)enter(SYS_fcntl, descriptor, F_OFD_SETLK, (long)&lock, 0, 0, 0);
 }
 
-// Whether another description holds the file.
-static int32_t is_held(int32_t descriptor) {
+int32_t clinux_hold_alone(int32_t descriptor) {
   struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = held_byte, .l_len = 1};
+  return (int32_t)enter(SYS_fcntl, descriptor, F_OFD_SETLK, (long)&lock, 0, 0, 0);
+}
+
+int32_t clinux_is_held(int32_t descriptor, int32_t alone) {
+  struct flock lock = {.l_type = alone ? F_RDLCK : F_WRLCK, .l_whence = SEEK_SET, .l_start = held_byte, .l_len = 1};
   long r = enter(SYS_fcntl, descriptor, F_OFD_GETLK, (long)&lock, 0, 0, 0);
   return r < 0 ? (int32_t)r : lock.l_type != F_UNLCK;
 }
 
 struct look {
   const char *path;
-  int32_t result;
+  int32_t alone, result;
 };
 
-static int32_t look_at(const char *path) {
+static int32_t look_at(const char *path, int32_t alone) {
   int32_t probe = (int32_t)enter(SYS_openat, AT_FDCWD, (long)path, O_RDWR | O_CLOEXEC, 0, 0, 0);
   if (probe < 0) return probe;
-  int32_t held = is_held(probe);
+  int32_t held = clinux_is_held(probe, alone);
   enter(SYS_close, probe, 0, 0, 0, 0, 0);
   return held;
 }
@@ -78,14 +82,14 @@ static int32_t look_at(const char *path) {
 static int look_beside(void *context) {
   struct look *look = context;
   enter(SYS_close_range, 0, 0, 0, 0, 0, 0);
-  look->result = look_at(look->path);
+  look->result = look_at(look->path, look->alone);
   enter(SYS_exit, 0, 0, 0, 0, 0, 0);
   return 0;
 }
 
-int32_t clinux_is_file_held(const char *path) {
+int32_t clinux_is_file_held(const char *path, int32_t alone) {
   enum { stack_bytes = 16384 };
-  struct look look = {path, look_at(path)};
+  struct look look = {path, alone, look_at(path, alone)};
   if (look.result != -EMFILE) return look.result;
   int64_t stack = clinux_map(0, stack_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (stack < 0 && stack > -4096) return -EMFILE;

@@ -30,11 +30,12 @@ extension Script {
   public func firstDifference(
     _ first: inout some Contestant, _ second: inout some Contestant
   ) -> Difference? {
+    defer { second.finish() }
     var done = Script(world: world, calls: [])
     for call in calls + probes {
       done.calls.append(call)
       let (expected, actual) = (first.perform(call), second.perform(call))
-      if expected != actual {
+      if expected != actual && actual != .unseen {
         return Difference(script: done, expected: expected, actual: actual)
       }
     }

@@ -11,6 +11,9 @@ public struct Outcome: Hashable, Sendable {
     self.result = result
     self.bytes = result == -14 ? [] : bytes
   }
+
+  /// Nobody looked: what a device reaches costs a real one 200 ms, so not every look is taken.
+  public static let unseen = Outcome(.min)
 }
 
 /// One implementation of the legacy interface, driven by the lines of a script.
@@ -19,6 +22,13 @@ public protocol Contestant {
   var memoryBase: UInt64 { get }
   /// Makes one call.
   mutating func perform(_ call: Call) -> Outcome
+  /// Closes whatever the script left open, so that the next contestant finds the machine at rest.
+  mutating func finish()
+}
+
+extension Contestant {
+  /// A contestant that shares nothing with others leaves nothing behind.
+  public mutating func finish() {}
 }
 
 /// The memory of scripts: 8 MiB, of which some pages can be written, some read, some neither.

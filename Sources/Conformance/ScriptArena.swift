@@ -1,4 +1,3 @@
-internal import AddressSpaces
 internal import DMATypes
 import Glibc
 internal import UAPI
@@ -136,19 +135,4 @@ internal import UAPI
     for offset in dirtied where offset < ScriptMemory.byteCount { restore(offset) }
     dirtied = []
   }
-}
-
-/// The runner's own memory, as devices reach it.
-struct ProgramMemory: DMAMemory {
-  func touch(_ address: UserAddress, byteCount: UInt64, access: DMAAccess) throws(Errno) {
-    guard CallerMemory.touch(address, byteCount: byteCount, access: access) >= byteCount else {
-      throw .badAddress
-    }
-  }
-  func read(
-    _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress, of owner: MemoryOwner
-  ) throws(Errno) { unsafe try CallerMemory.read(bytes, from: address) }
-  func write(
-    _ bytes: UnsafeRawBufferPointer, to address: UserAddress, of owner: MemoryOwner
-  ) throws(Errno) { unsafe try CallerMemory.write(bytes, to: address) }
 }

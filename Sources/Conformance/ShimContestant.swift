@@ -2,13 +2,12 @@ internal import AddressSpaces
 internal import DMATypes
 internal import LegacyVFIO
 internal import Shim
-internal import SoftwareIOMMU
 internal import UAPI
 
-/// The product in this process: codecs, shim and software IOMMU over real memory. Only the
-/// descriptors are made up, as plain numbers.
-public final class ShimContestant: Contestant {
-  typealias Container = DrivenContainer<SoftwareIOMMU<ProgramMemory>, NoJournal>
+/// The product in this process: codecs, shim and a backend over real memory. Only the descriptors
+/// of containers, groups and devices are made up, as plain numbers.
+public final class ShimContestant<Ground: ShimGround>: Contestant {
+  typealias Container = DrivenContainer<Ground.Backend, NoJournal>
 
   private enum File {
     case container(ContainerNumber)
@@ -24,15 +23,18 @@ public final class ShimContestant: Contestant {
   }
 
   private let arena: ScriptArena
+  private let ground: Ground
   private let entryLimit: UInt32
   private var files: [Int: File] = [:]
   private var groups: [Group]
   private var containers: [ContainerNumber: Container] = [:]
-  fileprivate static let caller = Caller(owner: MemoryOwner(rawValue: 0))
+  fileprivate let caller = Caller(owner: MemoryOwner(rawValue: 0))
 
-  /// A machine at rest over memory whose words hold their first values again.
-  public init(world: World, arena: ScriptArena) {
+  /// A machine at rest over memory whose words hold their first values again; `ground` makes its
+  /// containers real.
+  public init(world: World, arena: ScriptArena, ground: Ground) {
     self.arena = arena
+    self.ground = ground
     arena.restore()
     entryLimit = world.entryLimit
     groups = world.groups.map { Group(facts: world.facts(of: $0)) }
@@ -45,7 +47,7 @@ public final class ShimContestant: Contestant {
   public func perform(_ call: Call) -> Outcome {
     do throws(Errno) {
       switch call.verb {
-      case .openContainer: return openContainer(call)
+      case .openContainer: return try openContainer(call)
       case .openGroup: return try openGroup(call)
       case .deviceRead, .deviceWrite: return try access(call)
       default: break
@@ -64,13 +66,19 @@ public final class ShimContestant: Contestant {
 
   // MARK: - Files
 
-  private func openContainer(_ call: Call) -> Outcome {
+  /// Gives back what the script left open.
+  public func finish() {
+    files = [:]
+    containers = [:]
+  }
+
+  private func openContainer(_ call: Call) throws(Errno) -> Outcome {
     let number = ContainerNumber(rawValue: UInt64(containers.count))
     containers[number] = Container(
       session: ContainerSession(
-        backend: SoftwareIOMMU(memory: ProgramMemory()),
+        backend: try ground.makeBackend(),
         parameters: ModuleParameters(mappingLimit: entryLimit)),
-      caller: Self.caller, journal: NoJournal())
+      caller: caller, journal: NoJournal())
     files[call.into] = .container(number)
     return Outcome(0)
   }
@@ -81,7 +89,7 @@ public final class ShimContestant: Contestant {
       throw .notFound
     }
     try refusing { () throws(Rule) in
-      try groups[group].state.checkOpen(of: groups[group].facts, for: Self.caller)
+      try groups[group].state.checkOpen(of: groups[group].facts, for: caller)
     }
     groups[group].state.isOpen = true
     groups[group].hasDescriptor = true
@@ -147,18 +155,15 @@ public final class ShimContestant: Contestant {
   private func descriptorBytes(_ other: Other) -> [UInt8] {
     let descriptor =
       switch other {
-      case .closed: ShimContestant.closed
-      case .foreign: ShimContestant.foreign
+      case .closed: -1
+      case .foreign: Int(foreignDescriptor)
       case .descriptor(let number): number
       }
     return (0..<4).map { UInt8(truncatingIfNeeded: descriptor >> (8 * $0)) }
   }
 
-  private static let closed = -1
-  private static let foreign = 1_000_000
-
   fileprivate func target(_ descriptor: Int32) -> ContainerTarget {
-    if Int(descriptor) == Self.foreign { return .otherFile }
+    if descriptor == foreignDescriptor { return .otherFile }
     switch files[Int(descriptor)] {
     case nil: return .closed
     case .container(let number): return .container(number)
@@ -174,49 +179,18 @@ public final class ShimContestant: Contestant {
       let group = groups.first(where: { $0.facts.devices.contains { $0.rawValue == call.name } }),
       let container = group.state.container.flatMap({ containers[$0] })
     else { throw .badAddress }
-    let (backend, mappings) = (container.session.backend, container.session.state.mappings)
     let number = group.facts.number
-    do throws(DMAFault) {
-      var word: UInt64 = 0
-      if call.verb == .deviceRead {
-        unsafe try withWord(&word) { bytes throws(DMAFault) in
-          unsafe try backend.read(bytes, from: iova, by: number, mappings: mappings)
-        }
-        return Outcome(Int64(word >> 1))
-      }
-      word = call.numbers[1].value
-      unsafe try withWord(&word) { bytes throws(DMAFault) in
-        unsafe try backend.write(
-          UnsafeRawBufferPointer(bytes), to: iova, by: number, mappings: mappings)
-      }
-      if let to = backend.translate(iova, access: .write, by: number, mappings: mappings) {
-        arena.noteWrite(at: to.address.rawValue)
-      }
-      return Outcome(0)
-    } catch {
-      throw .badAddress
-    }
-  }
-
-  private func withWord(
-    _ word: inout UInt64, _ body: (UnsafeMutableRawBufferPointer) throws(DMAFault) -> Void
-  ) throws(DMAFault) {
-    // SAFETY: the buffer is the word, for as long as the body runs.
-    let fault = unsafe withUnsafeMutableBytes(of: &word) { (bytes) -> DMAFault? in
-      do throws(DMAFault) {
-        unsafe try body(bytes)
-        return nil
-      } catch {
-        return error
-      }
-    }
-    if let fault { throw fault }
+    if call.verb == .deviceRead { return ground.read(iova, by: number, in: container) }
+    return ground.write(call.numbers[1].value, to: iova, by: number, in: container, of: arena)
   }
 }
 
+/// The descriptor of a file that is none of VFIO's.
+private let foreignDescriptor: Int32 = 1_000_000
+
 /// Puts a group's pure decisions and its container together.
-private struct GroupCalls: GroupServer {
-  var contestant: ShimContestant
+private struct GroupCalls<Ground: ShimGround>: GroupServer {
+  var contestant: ShimContestant<Ground>
   var group: Int
   /// The descriptor that GET_DEVICE_FD makes.
   var into: Int
@@ -245,7 +219,15 @@ extension ShimContestant {
     let container = try refusing { () throws(Rule) in
       try groups[group].state.plan(settingContainer: target(descriptor))
     }
-    try containers[container]?.join(groups[group].facts)
+    guard var server = containers.removeValue(forKey: container) else { throw .wrongDescriptor }
+    defer { containers[container] = server }
+    let facts = try ground.prepare(groups[group].facts, on: &server.session.backend)
+    do throws(Errno) {
+      try server.join(facts)
+    } catch {
+      server.session.backend.release(facts.number)
+      throw error
+    }
     groups[group].state.container = container
   }
 
@@ -264,7 +246,7 @@ extension ShimContestant {
       let driver = groups[group].state.container.flatMap { containers[$0]?.session.state.driver }
       try groups[group].state.checkDeviceOpen(
         of: facts, driver: driver ?? .none,
-        isFirstOpen: !groups[group].openDevices.contains(device), for: Self.caller)
+        isFirstOpen: !groups[group].openDevices.contains(device), for: caller)
       return device
     }
     groups[group].openDevices.append(device)

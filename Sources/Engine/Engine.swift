@@ -102,7 +102,10 @@ private func ioctl(
 ) -> Int64 {
   var opened: OpenedFile?
   let result = unsafe Token.unmanaged(token)._withUnsafeGuaranteedRef {
-    file in withMachine { file.ioctl($0, request, argument, opened: &opened) }
+    file in
+    withMachine {
+      file.ioctl($0, request, argument, descriptor: descriptor, opened: &opened)
+    }
   }
   if let opened { unsafe out.pointee = ioasid_open_file(opened) }
   return Int64(result)
@@ -115,6 +118,10 @@ private func release(_ token: UInt64) {
 
 private let functions = unsafe ioasid_engine(
   open: open, adopt: adopt, ioctl: ioctl,
+  attribute: { descriptor, argument in
+    currentMachine().setAttribute(descriptor, UserAddress(argument)).map { Int64($0) }
+      ?? Int64(IOASID_NOT_OURS)
+  },
   read: { token, descriptor, address, count, offset in
     Token.file(token).read(
       currentMachine(), descriptor, UserAddress(address), count: count, offset: offset)
@@ -171,10 +178,10 @@ private func traced(_ functions: ioasid_engine) -> ioasid_engine {
       return Int64(opened.descriptor)
     }
   }
-  unsafe traced.ioctl = { token, _, request, argument, out in
+  unsafe traced.ioctl = { token, descriptor, request, argument, out in
     var opened: OpenedFile?
     let result = Token.file(token).tracedIoctl(
-      currentMachine(), request, argument, opened: &opened)
+      currentMachine(), request, argument, descriptor: descriptor, opened: &opened)
     if let opened { unsafe out.pointee = ioasid_open_file(opened) }
     return Int64(result)
   }

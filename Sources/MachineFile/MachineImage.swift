@@ -13,6 +13,8 @@
 /// | 40 | 8 | bytes in it |
 /// | 48 | 8 | offset of the shared region |
 /// | 56 | 8 | bytes in it |
+/// | 64 | 4 | `backend` |
+/// | 68 | 4 | zero |
 ///
 /// A node table entry has 32 bytes: inode (8), role (4), index (4), major (4), minor (4), zero (8).
 /// Only the shared region is ever written after the launch.
@@ -27,6 +29,17 @@ public struct MachineImage: Equatable, Sendable {
     public static let verbose = Self(rawValue: 1)
     /// `--trace`: calls are appended to `RunPaths.trace`.
     public static let trace = Self(rawValue: 2)
+    /// The machine's own `/dev/vfio/vfio` is an iommufd (`IOMMUFD_VFIO_CONTAINER`). Opened by that
+    /// name it charges each process by itself, without a privilege.
+    public static let containerNodeIsIOMMUFD = Self(rawValue: 4)
+  }
+
+  /// Who makes containers real, which also tells what `platform` encodes.
+  public enum Backend: UInt32, Hashable, Sendable {
+    /// The software IOMMU and simulated devices: an encoded `Platform`.
+    case software = 1
+    /// The kernel's iommufd and the machine's own devices: an encoded `HostPlatform`.
+    case iommufd = 2
   }
 
   /// What a file of the run's tmpfs stands for.
@@ -37,8 +50,8 @@ public struct MachineImage: Equatable, Sendable {
     case groupNode = 2
     /// The regular file behind an open group, `groups/N`; the index counts the platform's groups.
     case groupFile = 3
-    /// The regular file behind an open device, `devices/BDF`; the index counts the platform's
-    /// devices.
+    /// The regular file behind an open simulated device, `devices/BDF`; the index counts the
+    /// platform's devices.
     case deviceFile = 4
   }
 
@@ -66,22 +79,28 @@ public struct MachineImage: Equatable, Sendable {
   /// What stands at offset 0: "ioasid" and two zero bytes.
   public static let magic: UInt64 = 0x0000_6469_7361_6f69
   /// The layout this source describes. Launcher and engine are built together.
-  public static let version: UInt32 = 1
-  static let headerBytes = 64
+  public static let version: UInt32 = 2
+  static let headerBytes = 72
   static let nodeBytes = 32
 
   /// What the command line asked for.
   public var options: Options
+  /// Who makes containers real.
+  public var backend: Backend
   /// The nodes and files, in no particular order.
   public var nodes: [Node]
-  /// The platform as the platform's own coding has it.
+  /// The platform as its own coding has it.
   public var platform: [UInt8]
   /// How many groups the platform has: each has a word in the shared region.
   public var groupCount: Int
 
   /// States the content.
-  public init(options: Options, nodes: [Node], platform: [UInt8], groupCount: Int) {
+  public init(
+    options: Options, backend: Backend = .software, nodes: [Node], platform: [UInt8],
+    groupCount: Int
+  ) {
     self.options = options
+    self.backend = backend
     self.nodes = nodes
     self.platform = platform
     self.groupCount = groupCount
@@ -108,6 +127,8 @@ public struct MachineImage: Equatable, Sendable {
     for word in [
       nodesOffset, nodes.count, platformOffset, platform.count, sharedOffset, sharedBytes,
     ] { out.append(UInt64(word)) }
+    out.append(backend.rawValue)
+    out.append(0 as UInt32)
     for node in nodes {
       out.append(node.inode)
       out.append(node.role.rawValue)
@@ -130,9 +151,11 @@ public struct MachineImage: Equatable, Sendable {
       let nodesOffset = bytes.offset(at: 16), let nodeCount = bytes.offset(at: 24),
       let platformOffset = bytes.offset(at: 32), let platformBytes = bytes.offset(at: 40),
       let sharedBytes = bytes.offset(at: 56),
+      let backend = bytes.number(at: 64, as: UInt32.self).flatMap(Backend.init(rawValue:)),
       nodeCount <= bytes.count / Self.nodeBytes, platformOffset <= bytes.count - platformBytes
     else { return nil }
     self.options = Options(rawValue: options)
+    self.backend = backend
     nodes = []
     for index in 0..<nodeCount {
       let at = nodesOffset + index * Self.nodeBytes
@@ -166,11 +189,34 @@ public enum SharedRegion {
     128 + 8 * Int(number % UInt64(recentContainers))
   }
   /// A 64-bit word of one group, 0 at first: the container that the group is in.
-  public static func container(ofGroupAt index: Int) -> Int {
-    128 + 8 * recentContainers + 8 * index
-  }
+  public static func container(ofGroupAt index: Int) -> Int { word(.container, ofGroupAt: index) }
   /// The region's size in bytes, whole pages.
   public static func byteCount(groups: Int) -> Int { pages(container(ofGroupAt: groups)) }
+
+  /// What is remembered of a group, a 64-bit word each, 0 at first.
+  public enum GroupWord: Int, Sendable {
+    /// The number of the container that the group is in.
+    case container
+    /// The kernel's number for the page table that its devices use. This and what follows belong to
+    /// the iommufd backend.
+    case table
+    /// The kernel's number for the device that claims the group.
+    case device
+    /// Who keeps that device's descriptor hidden: its process in the upper half, the descriptor's
+    /// number in the lower.
+    case keeper
+    /// What was found out about the group's IOMMU: flags in the lower half, the driver in the upper.
+    case facts
+    /// The first and the last address that its tables translate.
+    case apertureStart, apertureLast
+    /// The page sizes of its tables.
+    case pageSizes
+  }
+
+  /// Where a group's word is.
+  public static func word(_ word: GroupWord, ofGroupAt index: Int) -> Int {
+    128 + 8 * recentContainers + 8 * (8 * index + word.rawValue)
+  }
 }
 
 func pages(_ byteCount: Int) -> Int { (byteCount + 4095) & ~4095 }

@@ -22,4 +22,9 @@ public enum RunPaths {
   /// The file that `--trace` named, whatever the directory or root of the process. Absent without
   /// it.
   public static let trace = "/sys/module/ioasid/trace"
+  /// The machine's own `/dev/vfio`, with the iommufd backend only: `devices/vfioN` lies there, and on
+  /// some kernels an iommufd called `vfio`.
+  public static let machineNodes = "/sys/module/ioasid/machine-nodes"
+  /// The machine's own `/dev/iommu`, with the iommufd backend only.
+  public static let machineIOMMU = "/sys/module/ioasid/iommu"
 }

@@ -45,11 +45,10 @@ private func markListed(_ records: UnsafeRawBufferPointer, _ directory: Int32) {
   }
 }
 
-/// Marks a descriptor that lies on the run's file system.
+/// Marks a descriptor of the engine's files.
 func markIfOurs(_ descriptor: Int32) {
   guard UInt32(bitPattern: descriptor) < UInt32(CPRELOAD_DESCRIPTORS),
-    let found = status(of: descriptor), UInt64(found.st_dev) == machineDevice(),
-    found.st_mode & 0o170000 == 0o100000, !sharesTheParentsMemory()
+    let found = status(of: descriptor), isOurs(descriptor, found), !sharesTheParentsMemory()
   else { return }
   drop(replace(descriptor, .marked))
 }

@@ -27,7 +27,9 @@ struct NodeName {
     let at = run.utf8CodeUnitCount
     if starts(name, "containers/", from: at) {
       append("/dev/vfio/vfio")
-    } else if starts(name, "devices/", from: at) {
+    } else if starts(name, "devices/", from: at)
+      || starts(name, "machine-nodes/devices/", from: at)
+    {
       append("anon_inode:[vfio-device]")
     } else if starts(name, groups, from: at) {
       append("/dev/vfio/")
@@ -82,6 +84,14 @@ private func starts(
     place += 1
   }
   return true
+}
+
+/// Whether a descriptor is of the kernel's device, opened by the engine: there is no other way to
+/// its name.
+func isKernelDevice(_ descriptor: Int32, _ found: stat) -> Bool {
+  guard found.st_mode & 0o170000 == 0o020000, cpreload_in_run() != 0 else { return false }
+  var link = NodeName(linkOf: descriptor)
+  return link.withPath { shown(currentDirectory, $0) }?.isAnonymous ?? false
 }
 
 /// The name that the program is shown in place of what a link holds; nil when that is not ours.
@@ -180,7 +190,7 @@ func mayReopen(_ path: Word) -> Bool {
 @inline(never)
 func reopen(_ descriptor: Int32, _ flags: Int32) -> Word? {
   guard flags & 0o10000000 == 0, let found = status(of: descriptor),  // O_PATH
-    UInt64(found.st_dev) == machineDevice(), found.st_mode & 0o170000 == 0o100000
+    isOurs(descriptor, found)
   else { return nil }
   var link = NodeName(linkOf: descriptor)
   guard var name = link.withPath({ shown(currentDirectory, $0) }) else { return nil }

@@ -28,7 +28,7 @@ func controlOurs(_ descriptor: Word, _ command: Int32, _ argument: Word, _ call:
     guard case .ours(let file) = owned(descriptor) else { return nil }
     let flags = call(descriptor, Word(command), 0)
     // O_LARGEFILE is what open(2) adds; an anonymous inode was not opened.
-    return file.kind == ioasid_device.rawValue && int(flags) >= 0 ? flags & ~0x8000 : flags
+    return isDevice(file) && int(flags) >= 0 ? flags & ~0x8000 : flags
   // F_GETLK, F_SETLK, F_SETLKW and their kin of the description's own
   case 5...7, 36...38:
     guard case .ours = owned(descriptor) else { return nil }
@@ -59,27 +59,19 @@ private func lock(_ descriptor: Word, _ command: Int32, _ argument: Word, _ call
   var told = given.type == 2 ? asked : given  // F_UNLCK: nothing else changes
   told.type = given.type
   if given.type != 2, told.start &+ told.length == .max { told.length = 0 }
-  let written = withUnsafePointer(to: &told) { copy(word($0), argument, toProgram: true) }
+  let written = withUnsafePointer(to: &told) {
+    copyGuarded(word($0), argument, 32, toProgram: true)
+  }
   return written ? 0 : fail(Errno.EFAULT)
 }
 
 /// The program's struct flock.
 private func section(_ address: Word) -> Lock? {
   var section = Lock()
-  let read = withUnsafeMutablePointer(to: &section) { copy(word($0), address, toProgram: false) }
-  return read ? section : nil
-}
-
-/// Copies a struct flock by the kernel, so that a bad pointer is an answer.
-private func copy(_ own: Word, _ program: Word, toProgram: Bool) -> Bool {
-  var here = [own, 32] as InlineArray<2, Word>
-  var there = [program, 32] as InlineArray<2, Word>
-  return withUnsafePointer(to: &here) { here in
-    withUnsafePointer(to: &there) { there in
-      let call: SystemCall = toProgram ? .processVMWritev : .processVMReadv
-      return kernel(call, kernel(.getpid), word(here), 1, word(there), 1) == 32
-    }
+  let read = withUnsafeMutablePointer(to: &section) {
+    copyGuarded(word($0), address, 32, toProgram: false)
   }
+  return read ? section : nil
 }
 
 /// lockf(3), which libc makes of fcntl(2) where no interposed function sees it.

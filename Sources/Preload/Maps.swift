@@ -39,6 +39,7 @@ private func map(
   guard let index = pin(descriptor), let engine = loadedEngine() else { return nil }
   defer { release(index) }
   let file = slot(index).pointee.file
+  if file.kind == ioasid_kernel_device.rawValue { return nil }
   if offset & 4095 != 0 || length == 0 { return Word(-Errno.EINVAL) }
   if accessMode(Word(descriptor)) == 1 { return Word(-Errno.EACCES) }
   // Containers and groups cannot be mapped: vfio_fops, vfio_group_fops.

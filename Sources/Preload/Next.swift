@@ -50,6 +50,8 @@ struct SystemCall: RawRepresentable {
   static var sigaltstack: SystemCall { SystemCall(rawValue: 131) }
   static var processVMReadv: SystemCall { SystemCall(rawValue: 310) }
   static var processVMWritev: SystemCall { SystemCall(rawValue: 311) }
+  static var pread64: SystemCall { SystemCall(rawValue: 17) }
+  static var pwrite64: SystemCall { SystemCall(rawValue: 18) }
   static var tgkill: SystemCall { SystemCall(rawValue: 234) }
   static var getrlimit: SystemCall { SystemCall(rawValue: 97) }
   static var close: SystemCall { SystemCall(rawValue: 3) }
@@ -58,6 +60,27 @@ struct SystemCall: RawRepresentable {
   static var fchmodat: SystemCall { SystemCall(rawValue: 268) }
   static var fchownat: SystemCall { SystemCall(rawValue: 260) }
   static var faccessat2: SystemCall { SystemCall(rawValue: 439) }
+}
+
+/// Copies between memory of ours and the program's by the kernel, so that a bad pointer is an answer:
+/// whether all of it was copied.
+@inline(never)
+func copyGuarded(_ own: Word, _ program: Word, _ count: Word, toProgram: Bool) -> Bool {
+  var here = [own, count] as InlineArray<2, Word>
+  var there = [program, count] as InlineArray<2, Word>
+  let result = withUnsafePointer(to: &here) { here in
+    withUnsafePointer(to: &there) { there in
+      let call: SystemCall = toProgram ? .processVMWritev : .processVMReadv
+      return kernel(call, kernel(.getpid), word(here), 1, word(there), 1)
+    }
+  }
+  // ENOSYS, EPERM: a kernel without the calls, or a container that forbids them.
+  guard result == -38 || result == -1 else { return result == count }
+  let memory = kernel(.open, path("/proc/self/mem"), Word(O_RDWR | O_CLOEXEC))
+  guard memory >= 0 else { return false }
+  let done = kernel(toProgram ? .pwrite64 : .pread64, memory, own, count, program)
+  kernel(.close, memory)
+  return done == count
 }
 
 @inline(__always)

@@ -71,6 +71,12 @@ func settle(_ file: ioasid_open_file) -> Word {
   return Word(-Errno.ENFILE)
 }
 
+/// Whether an open file, of which stat(2) says `found`, is the engine's.
+func isOurs(_ descriptor: Int32, _ found: stat) -> Bool {
+  UInt64(found.st_dev) == machineDevice() && found.st_mode & 0o170000 == 0o100000
+    || isKernelDevice(descriptor, found)
+}
+
 /// A descriptor that came from elsewhere (exec, a socket, a raw system call), pinned, if it is the
 /// machine's.
 @inline(never)
@@ -79,8 +85,7 @@ func adopt(_ descriptor: Int32) -> Int? {
   guard seen == .none || seen == .marked,
     UInt32(bitPattern: descriptor) < UInt32(CPRELOAD_DESCRIPTORS)
   else { return nil }
-  guard let found = status(of: descriptor), found.st_mode & 0o170000 == 0o100000,
-    UInt64(found.st_dev) == machineDevice(), let engine = engine()
+  guard let found = status(of: descriptor), isOurs(descriptor, found), let engine = engine()
   else {
     if seen == .marked { _ = exchange(descriptor, seen, .none) }
     return nil

@@ -176,7 +176,7 @@ public func interposedSplice(
 
 @inline(never)
 private func changeNode(_ file: ioasid_open_file, _ call: (Word) -> Word) -> Word {
-  guard file.kind != ioasid_device.rawValue else { return 0 }
+  guard !isDevice(file) else { return 0 }
   var name = NodeName(file)
   return name.withPath { answer(call($0)) }
 }

@@ -22,7 +22,7 @@ private func mode(_ file: ioasid_open_file) -> UInt32 {
 
 /// The node that a container or group was opened by, while the program can reach it.
 private func node(_ file: ioasid_open_file) -> stat? {
-  guard file.kind != ioasid_device.rawValue else { return nil }
+  guard !isDevice(file) else { return nil }
   var name = NodeName(file)
   guard let node = name.withPath({ status(currentDirectory, $0, 0) }),
     node.st_mode & 0o170000 == 0o020000, UInt64(node.st_dev) == machineDevice()

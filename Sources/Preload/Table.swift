@@ -25,6 +25,12 @@ struct Slot: ~Copyable {
   var file: ioasid_open_file
 }
 
+/// Whether a device was opened, be it the engine's or the kernel's.
+@inline(__always)
+func isDevice(_ file: ioasid_open_file) -> Bool {
+  file.kind == ioasid_device.rawValue || file.kind == ioasid_kernel_device.rawValue
+}
+
 /// What the table holds.
 @inline(__always)
 func tableEntry(_ descriptor: Int32) -> Entry { Entry(bits: cpreload_entry(descriptor)) }

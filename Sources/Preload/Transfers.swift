@@ -14,6 +14,7 @@ func transfer(
   defer { release(index) }
   guard let engine = loadedEngine() else { return nil }
   let file = slot(index).pointee.file
+  if file.kind == ioasid_kernel_device.rawValue { return nil }
   if let offset, offset < 0 { return Word(-Errno.EINVAL) }
   guard file.kind == ioasid_device.rawValue else { return refusal(direction, descriptor) }
   func move(_ address: Word, _ count: Word, _ offset: Word?) -> Word {

@@ -13,6 +13,7 @@ private func transferVector(
   guard let index = pin(int(descriptor)) else { return nil }
   defer { release(index) }
   let file = slot(index).pointee.file
+  if file.kind == ioasid_kernel_device.rawValue { return nil }
   if let offset, offset < 0 { return Word(-Errno.EINVAL) }
   let segments = int(count)
   if segments < 0 || segments > 1024 { return Word(-Errno.EINVAL) }  // UIO_MAXIOV
@@ -51,16 +52,10 @@ private func walk(_ vector: Word, _ count: Int, _ body: (Word, Word) -> Word) ->
 /// One struct iovec, read by the kernel so that a bad pointer is an answer.
 private func guardedSegment(_ address: Word) -> InlineArray<2, Word>? {
   var segment = [0, 0] as InlineArray<2, Word>
-  let count = withUnsafeMutablePointer(to: &segment) { to in
-    var local = [word(to), 16] as InlineArray<2, Word>
-    var remote = [address, 16] as InlineArray<2, Word>
-    return withUnsafePointer(to: &local) { local in
-      withUnsafePointer(to: &remote) { remote in
-        kernel(.processVMReadv, kernel(.getpid), word(local), 1, word(remote), 1)
-      }
-    }
+  let isThere = withUnsafeMutablePointer(to: &segment) {
+    copyGuarded(word($0), address, 16, toProgram: false)
   }
-  return count == 16 ? segment : nil
+  return isThere ? segment : nil
 }
 
 @inline(__always)

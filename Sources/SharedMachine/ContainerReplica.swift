@@ -6,7 +6,8 @@ internal import SimulatedPlatform
 internal import SoftwareIOMMU
 internal import UAPI
 
-typealias SoftwareSession = ContainerSession<SoftwareIOMMU<ContainerMemory>>
+/// A container as this process sees it.
+typealias MachineSession = ContainerSession<MachineBackend>
 
 /// This process's copy of one container: a state and a software IOMMU, folded from the journal.
 ///
@@ -26,7 +27,7 @@ typealias SoftwareSession = ContainerSession<SoftwareIOMMU<ContainerMemory>>
     owner = machine.process.token
     lock = file.lock
     unsafe content = .allocate(capacity: 1)
-    unsafe content.initialize(to: ReplicaContent(file: file, machine: machine))
+    unsafe content.initialize(to: ReplicaContent(number: number, file: file, machine: machine))
   }
 
   deinit {
@@ -41,7 +42,7 @@ typealias SoftwareSession = ContainerSession<SoftwareIOMMU<ContainerMemory>>
   /// Runs `body` on the container as every process left it. The journal it is handed publishes each
   /// event at once.
   func withSession<Result, Failure: Error>(
-    _ body: (inout SoftwareSession, inout JournalWriter) throws(Failure) -> Result
+    _ body: (inout MachineSession, inout JournalWriter) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     lock.take()
     defer { lock.drop() }
@@ -103,8 +104,8 @@ struct ReplicaContent: ContainerServer {
   private let file: JournalFile
   private let process: ProcessIdentity
   private let facts: @Sendable (GroupNumber) -> GroupFacts?
-  private let makeSession: @Sendable () -> SoftwareSession
-  private var session: SoftwareSession
+  private let makeSession: @Sendable () -> MachineSession
+  private var session: MachineSession
   private var journal: JournalWriter
   /// Records that the newest rewriting of the journal began with.
   private var snapshotCount = 0
@@ -113,12 +114,15 @@ struct ReplicaContent: ContainerServer {
   private let parameters: WrittenParameters
   /// What the next MAP may pin.
   let allowance = LockAllowance()
+  /// This process's part in the kernel's container; nil with software.
+  private let kernel: KernelContainer?
 
-  init(file: JournalFile, machine: Machine) {
+  init(number: UInt64, file: JournalFile, machine: Machine) {
     self.file = file
     process = machine.process
-    let groups = machine.groups
-    facts = { number in groups.first { $0.number == number } }
+    let kernel = machine.kernel?.container(number, file.kernel)
+    self.kernel = kernel
+    facts = Self.facts(of: machine)
     trapped = machine.trapped
     parameters = machine.parameters
     let (process, table) = (machine.process, machine.events.descriptors)
@@ -127,16 +131,31 @@ struct ReplicaContent: ContainerServer {
       let memory = ContainerMemory(
         owners: file.owners, process: process, trapped: trapped, allowance: allowance,
         program: table)
-      return SoftwareSession(backend: SoftwareIOMMU(memory: memory), parameters: ModuleParameters())
+      let software = SoftwareIOMMU(memory: memory)
+      return MachineSession(
+        backend: kernel.map { MachineBackend(kernel: $0, software: software) }
+          ?? MachineBackend(software: software),
+        parameters: ModuleParameters())
     }
     session = makeSession()
     journal = JournalWriter(records: file.records, position: .start)
   }
 
+  private static func facts(of machine: Machine) -> @Sendable (GroupNumber) -> GroupFacts? {
+    let groups = machine.groups
+    guard let kernel = machine.kernel else {
+      return { number in groups.first { $0.number == number } }
+    }
+    return { number in
+      groups.firstIndex { $0.number == number }.map { kernel.facts(ofGroupAt: $0) }
+    }
+  }
+
   mutating func withSession<Result, Failure: Error>(
-    _ body: (inout SoftwareSession, inout JournalWriter) throws(Failure) -> Result
+    _ body: (inout MachineSession, inout JournalWriter) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     catchUp()
+    defer { kernel?.settle() }
     return try body(&session, &journal)
   }
 
@@ -147,6 +166,7 @@ struct ReplicaContent: ContainerServer {
     if case .setIOMMU = request {
       session.parameters = parameters.current(most: file.mappingRoom)
     }
+    defer { kernel?.settle() }
     return try session.perform(request, for: try caller(), journal: &journal)
   }
 

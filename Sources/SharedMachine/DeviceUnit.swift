@@ -99,7 +99,7 @@ struct DeviceUnitEnvironment: DeviceEnvironment {
   let machine: Machine
 
   private func translating(
-    _ body: (borrowing SoftwareSession, GroupNumber) throws(DMAFault) -> Void
+    _ body: (borrowing MachineSession, GroupNumber) throws(DMAFault) -> Void
   ) throws(Errno) {
     let container = machine.container(ofGroupAt: unit.group)
     guard container != 0 else { throw .badAddress }
@@ -115,14 +115,14 @@ struct DeviceUnitEnvironment: DeviceEnvironment {
 
   func dmaRead(_ bytes: UnsafeMutableRawBufferPointer, from address: IOVA) throws(Errno) {
     try translating { session, group throws(DMAFault) in
-      try unsafe session.backend.read(
+      try unsafe session.backend.software.read(
         bytes, from: address, by: group, mappings: session.mappings)
     }
   }
 
   func dmaWrite(_ bytes: UnsafeRawBufferPointer, to address: IOVA) throws(Errno) {
     try translating { session, group throws(DMAFault) in
-      try unsafe session.backend.write(
+      try unsafe session.backend.software.write(
         bytes, to: address, by: group, mappings: session.mappings)
     }
   }

@@ -11,6 +11,7 @@ internal import DMATypes
 /// | 16 | 8 | published: generation in bits 63…40, records in bits 39…0; one store |
 /// | 64 | 64 | the lock that guards everything else |
 /// | 128 | 3072 | `OwnerTable` |
+/// | 3200 | 896 | `KernelWords`, of a container in the kernel |
 /// | 4096 | | the halves; even generations stand in the first |
 ///
 /// A record counts once `published` counts it: a process may die between any two instructions.
@@ -19,6 +20,7 @@ final class JournalFile: Sendable {
   private static let capacityOffset = 8
   private static let lockOffset = 64
   private static let ownersOffset = 128
+  private static let kernelOffset = 3200
   private static let recordsOffset = 4096
 
   private let memory: SharedMemory
@@ -26,6 +28,8 @@ final class JournalFile: Sendable {
   let lock: SharedLock
   /// The processes that map in it.
   let owners: OwnerTable
+  /// What processes share of a container in the kernel.
+  let kernel: KernelWords
   /// Records in each half.
   let capacity: Int
 
@@ -61,6 +65,7 @@ final class JournalFile: Sendable {
     memory = try SharedMemory(descriptor: descriptor, byteCount: byteCount)
     lock = memory.lock(at: Self.lockOffset)
     owners = OwnerTable(memory: memory, offset: Self.ownersOffset)
+    kernel = KernelWords(memory: memory, offset: Self.kernelOffset)
     lock.make()
     memory.words[Self.capacityOffset] = UInt64(capacity)
     memory.words.storeReleasing(Self.numberOffset, number)
@@ -74,6 +79,7 @@ final class JournalFile: Sendable {
       descriptor: descriptor, byteCount: Self.byteCount(capacity: capacity))
     lock = memory.lock(at: Self.lockOffset)
     owners = OwnerTable(memory: memory, offset: Self.ownersOffset)
+    kernel = KernelWords(memory: memory, offset: Self.kernelOffset)
   }
 
   /// The journal's records, for as long as this file is kept.

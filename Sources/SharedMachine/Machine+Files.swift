@@ -18,10 +18,18 @@ struct ExclusiveMachine {
     Descriptor.isHeld(machine.files.device(unit.name.rawValue)) != false
   }
 
+  /// How many devices of a group are open in some process.
+  private func openDevices(ofGroupAt index: Int) -> Int {
+    guard let kernel = machine.kernel else {
+      return machine.units.count { $0.group == index && isDeviceFileOpen($0) }
+    }
+    return kernel.devices.count { $0.group == index && kernel.isOpen($0) }
+  }
+
   /// A group as its calls see it. Every open device keeps its group open:
   /// `vfio_device_open_file()`.
   func group(_ index: Int) -> GroupState {
-    let devices = machine.units.count { $0.group == index && isDeviceFileOpen($0) }
+    let devices = openDevices(ofGroupAt: index)
     let container = machine.container(ofGroupAt: index)
     return GroupState(
       isOpen: devices > 0 || isGroupFileOpen(index),
@@ -37,8 +45,10 @@ struct ExclusiveMachine {
     }
     for index in machine.groups.indices {
       let container = machine.container(ofGroupAt: index)
-      if container != 0, !group(index).isOpen { leave(index) }
+      guard container != 0 else { continue }
+      if !group(index).isOpen { leave(index) } else { holdAgain(index) }
     }
+    machine.kernel?.closeUnused(in: self)
   }
 
   /// Takes a group out of its container: `vfio_group_detach_container()`.
@@ -77,7 +87,10 @@ extension Machine {
       throw Errno(rawValue: 6)
     }
     switch node.role {
-    case .containerNode: return try openContainer(node, flags: flags & Self.keptFlags)
+    case .containerNode:
+      let opened = try openContainer(node, flags: flags & Self.keptFlags)
+      if case .container(let number) = opened.file.kind { kernel?.use(.container(number), by: 1) }
+      return opened
     case .groupNode: return try openGroup(node, flags: flags & Self.keptFlags)
     case .groupFile, .deviceFile: throw Errno(rawValue: 6)
     }
@@ -140,6 +153,7 @@ extension Machine {
         throw error.errno
       }
       try descriptor.hold()
+      kernel?.use(.group(index), by: 1)
       return OpenedFile(
         file: OpenFile(kind: .group(index)), descriptor: descriptor.relinquish(), kind: .group,
         major: node.major, minor: node.minor, group: groups[index].number.rawValue)
@@ -150,6 +164,14 @@ extension Machine {
   ///
   /// Throws `ENOTTY` when it is no file of the run.
   public func adopt(descriptor: Int32, inode: UInt64) throws(Errno) -> OpenedFile {
+    let opened = try find(descriptor: descriptor, inode: inode)
+    if let kernel, let use = self.use(of: opened.file) { kernel.use(use, by: 1) }
+    return opened
+  }
+
+  private func find(descriptor: Int32, inode: UInt64) throws(Errno) -> OpenedFile {
+    let device = clinux_device_number(descriptor)
+    if device != 0 { return try adoptKernelDevice(descriptor, device) }
     if let node = image.nodes.first(where: { $0.inode == inode }) {
       let index = Int(node.index)
       switch node.role {
@@ -175,9 +197,20 @@ extension Machine {
 
   /// This process has no descriptor of a file any more; others may.
   public func release(_ file: OpenFile) {
+    if let kernel, let use = use(of: file) { kernel.use(use, by: -1) }
     exclusively { machine in
       machine.sweep()
       if case .container(let number) = file.kind { machine.removeIfUnreachable(number) }
+    }
+  }
+
+  /// What of the kernel's a descriptor of the file makes use of.
+  private func use(of file: OpenFile) -> KernelMachine.Use? {
+    switch file.kind {
+    case .container(let number): .container(number)
+    case .group(let index): .group(index)
+    case .kernelDevice(let index): (kernel?.devices[index].group).map { .group($0) }
+    case .device: nil
     }
   }
 }

@@ -2,6 +2,7 @@ internal import AddressSpaces
 internal import CLinux
 internal import DMATypes
 internal import LegacyVFIO
+internal import LinuxIOMMUFD
 internal import Shim
 internal import UAPI
 
@@ -12,7 +13,7 @@ struct GroupService: GroupServer {
   /// The device that GET_DEVICE_FD opened.
   var opened: OpenedFile?
 
-  private var facts: GroupFacts { machine.groups[index] }
+  private var facts: GroupFacts { machine.facts(ofGroupAt: index) }
 
   func admit(_ command: GroupCommand) throws(Errno) {
     try refusing { () throws(Rule) in try GroupState().admit(command) }
@@ -66,7 +67,14 @@ struct GroupService: GroupServer {
       do throws(Errno) {
         try replica.withSession { (session, journal) throws(Errno) in
           session.parameters = machine.parameters.current()
-          try session.join(facts, for: machine.caller, journal: &journal)
+          try session.backend.connect(making: clinux_closes_on_exec(descriptor) != 0)
+          let facts = try prepared(&session.backend)
+          do throws(Errno) {
+            try session.join(facts, for: machine.caller, journal: &journal)
+          } catch {
+            if facts.kind == .physical { session.backend.release(facts.number) }
+            throw error
+          }
         }
       } catch {
         machine.setContainer(ofGroupAt: index, 0)
@@ -75,10 +83,28 @@ struct GroupService: GroupServer {
     }
   }
 
+  /// The group's facts, with what only the kernel knows once it has given the group to us.
+  private func prepared(_ backend: inout MachineBackend) throws(Errno) -> GroupFacts {
+    var facts = facts
+    guard machine.kernel != nil else { return facts }
+    let allowsUnsafe = KernelMachine.allowsUnsafeInterrupts
+    // With leave given, a refusal has another reason than interrupts.
+    facts.interruptsAreSafe = allowsUnsafe
+    facts = try backend.onKernel { (kernel) throws(Errno) in try kernel.prepare(facts) }
+    if allowsUnsafe { facts.interruptsAreSafe = false }
+    return facts
+  }
+
   /// `vfio_group_ioctl_get_device_fd()`: the name is found before a descriptor number is taken, and
   /// that before anything is asked of the container.
   private func openDevice(named name: [UInt8]) throws(Errno) -> OpenedFile {
     let device = try refusing { () throws(Rule) in try facts.device(named: name) }
+    if let kernel = machine.kernel {
+      guard let index = kernel.devices.firstIndex(where: { $0.name == device }) else {
+        throw .noDevice
+      }
+      return try openKernelDevice(index, kernel)
+    }
     guard let unit = machine.units.first(where: { $0.name == device }) else { throw .noDevice }
     return try machine.exclusively { (exclusive) throws(Errno) in
       // Looked at before the program's descriptor is opened, which may be the last.
@@ -106,6 +132,37 @@ struct GroupService: GroupServer {
 /// Turns a refusal into what the program sees.
 func refusing<Result>(_ body: () throws(Rule) -> Result) throws(Errno) -> Result {
   do throws(Rule) { return try body() } catch { throw error.errno }
+}
+
+extension GroupService {
+  /// The same on the kernel's own devices.
+  private func openKernelDevice(
+    _ device: Int, _ kernel: KernelMachine
+  ) throws(Errno) -> OpenedFile {
+    try machine.exclusively { (exclusive) throws(Errno) in
+      // There must be a number for the program's descriptor before the rest is looked at.
+      try kernel.openNode(of: kernel.devices[device]).close()
+      exclusive.sweep()
+      let state = exclusive.group(index)
+      let isFirst = !kernel.isOpen(kernel.devices[device])
+      let replica = try state.container.map { (number) throws(Errno) in
+        try machine.replica(number.rawValue)
+      }
+      let driver = replica?.withSession { session, _ in session.state.driver }
+      try refusing { () throws(Rule) in
+        try state.checkDeviceOpen(
+          of: facts, driver: driver ?? .none, isFirstOpen: isFirst, for: machine.caller)
+      }
+      guard let replica else { throw .invalidArgument }
+      let descriptor = try replica.withSession { (session, _) throws(Errno) in
+        try kernel.open(device, isFirst: isFirst, in: &session.backend)
+      }
+      kernel.use(.group(index), by: 1)
+      return OpenedFile(
+        file: OpenFile(kind: .kernelDevice(device)), descriptor: descriptor,
+        kind: machine.isTraced ? .device : .kernelDevice, major: 0, minor: 0)
+    }
+  }
 }
 
 extension Machine {

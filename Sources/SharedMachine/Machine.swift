@@ -1,6 +1,7 @@
 internal import AddressSpaces
 internal import CLinux
 internal import DMATypes
+internal import HostPlatform
 internal import MachineFile
 internal import Shim
 internal import SimulatedPlatform
@@ -11,8 +12,12 @@ internal import SimulatedPlatform
 /// Locks, in this order: the machine's (in shared memory; held to open, join, leave and close), a
 /// device's, a container's, `replicas` (which guards the dictionary only).
 public final class Machine: @unchecked Sendable {
-  let platform: Platform
+  /// The simulated platform; nil on the kernel's own devices.
+  let platform: Platform?
+  /// The groups that have a node. What may change about them is asked of `facts(ofGroupAt:)`.
   let groups: [GroupFacts]
+  /// The kernel's own devices; nil where devices are simulated.
+  let kernel: KernelMachine?
   let image: MachineImage
   let files: RunFiles
   let process: ProcessIdentity
@@ -28,6 +33,7 @@ public final class Machine: @unchecked Sendable {
   private(set) lazy var watcher = EventWatcher(machine: self)
   private let shared: SharedMemory
   private let sharedOffset: Int
+  private let words: GroupWords
   private let lock: SharedLock
   private let replicas = Guarded<[UInt64: ContainerReplica]>([:])
 
@@ -37,14 +43,29 @@ public final class Machine: @unchecked Sendable {
       let status = try? file.status(),
       let shared = try? SharedMemory(descriptor: file.number, byteCount: Int(status.size)),
       let image = MachineImage(bytes: shared.bytes(at: 0, count: Int(status.size))),
-      let platform = Platform(decoding: image.platform), let process = ProcessIdentity()
+      let process = ProcessIdentity()
     else { return nil }
-    self.platform = platform
+    let files = RunFiles(directory: directory)
+    let words = GroupWords(memory: shared, offset: image.sharedOffset)
+    switch image.backend {
+    case .software:
+      guard let platform = Platform(decoding: image.platform) else { return nil }
+      self.platform = platform
+      kernel = nil
+      groups = Self.groups(of: platform)
+    case .iommufd:
+      guard let host = HostPlatform(decoding: image.platform) else { return nil }
+      let kernel = KernelMachine(
+        platform: host, image: image, files: files, words: words, descriptors: descriptors)
+      self.kernel = kernel
+      platform = nil
+      groups = kernel.groups.indices.map { kernel.facts(ofGroupAt: $0) }
+    }
+    self.files = files
+    self.words = words
     self.image = image
     self.process = process
     self.shared = shared
-    groups = Self.groups(of: platform)
-    files = RunFiles(directory: directory)
     sharedOffset = image.sharedOffset
     lock = shared.lock(at: image.sharedOffset + SharedRegion.lock)
     trapped = TrappedMappings()
@@ -58,11 +79,13 @@ public final class Machine: @unchecked Sendable {
   public init(forkedFrom parent: Machine) {
     platform = parent.platform
     groups = parent.groups
+    kernel = parent.kernel.map { KernelMachine(forkedFrom: $0) }
     image = parent.image
     files = parent.files
     process = ProcessIdentity(forkedFrom: parent.process)
     shared = parent.shared
     sharedOffset = parent.sharedOffset
+    words = parent.words
     lock = parent.lock
     trapped = TrappedMappings(copying: parent.trapped)
     events = EventDescriptors(descriptors: parent.events.descriptors)
@@ -85,7 +108,8 @@ public final class Machine: @unchecked Sendable {
   }
 
   /// Functions that vfio-pci holds, in the platform's order; others never get a file.
-  private static func units(of platform: Platform, _ groups: [GroupFacts]) -> [DeviceUnit] {
+  private static func units(of platform: Platform?, _ groups: [GroupFacts]) -> [DeviceUnit] {
+    guard let platform else { return [] }
     var units: [DeviceUnit] = []
     for (place, function) in platform.functions.enumerated() {
       guard let device = platform.device(named: function.address.name),
@@ -111,11 +135,11 @@ public final class Machine: @unchecked Sendable {
 
   /// The container that a group is in, by its index; 0 for none.
   func container(ofGroupAt index: Int) -> UInt64 {
-    shared.words.loadAcquiring(sharedOffset + SharedRegion.container(ofGroupAt: index))
+    words[.container, index]
   }
 
   func setContainer(ofGroupAt index: Int, _ number: UInt64) {
-    shared.words.storeReleasing(sharedOffset + SharedRegion.container(ofGroupAt: index), number)
+    words[.container, index] = number
   }
 
   func nextContainer() -> UInt64 {
@@ -153,11 +177,21 @@ public final class Machine: @unchecked Sendable {
   }
 
   func forget(_ number: UInt64) {
+    kernel?.forget(number)
     _ = replicas.withLock { $0.removeValue(forKey: number) }
   }
 
   /// The module parameters, as the programs of the run see and write them in sysfs.
-  var parameters: WrittenParameters { WrittenParameters(given: platform.parameters) }
+  var parameters: WrittenParameters {
+    WrittenParameters(
+      given: platform?.parameters
+        ?? .init(allowUnsafeInterrupts: KernelMachine.allowsUnsafeInterrupts))
+  }
+
+  /// What a group is now.
+  func facts(ofGroupAt index: Int) -> GroupFacts {
+    kernel?.currentFacts(ofGroupAt: index) ?? groups[index]
+  }
 
   /// The process's limits or capabilities may have changed.
   public func limitsMayHaveChanged() { lockLimit.refresh() }

@@ -21,6 +21,9 @@ extension OpenFile {
     _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, length: UInt64,
     protection: Int32, flags: Int32, offset: Int64
   ) -> Int64 {
+    if case .kernelDevice = kind {
+      return clinux_map(address.rawValue, length, protection, flags, descriptor, offset)
+    }
     guard case .device(let index) = kind else { return -Int64(Errno.noDevice.rawValue) }
     let type = flags & MapFlag.typeMask
     let region: TrappedRegion

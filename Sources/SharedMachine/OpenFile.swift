@@ -12,6 +12,8 @@ internal import UAPI
     case group(Int)
     /// By its place in `Machine.units`.
     case device(Int)
+    /// By its place in `KernelMachine.devices`.
+    case kernelDevice(Int)
   }
 
   let kind: Kind
@@ -28,10 +30,21 @@ internal import UAPI
   }
 }
 
+extension OpenFile {
+  /// A device's place in its list; nil for other files.
+  var deviceIndex: Int? {
+    switch kind {
+    case .device(let index), .kernelDevice(let index): index
+    case .container, .group: nil
+    }
+  }
+}
+
 /// A file just opened, with the descriptor that stands for it.
 public struct OpenedFile {
-  /// What the kind of a file is called at the seam: 1 container, 2 group, 3 device.
-  public enum Kind: UInt32, Sendable { case container = 1, group, device }
+  /// What the kind of a file is called at the seam: 1 container, 2 group, 3 device, 4 one of the
+  /// kernel's whose calls need no engine but for a few.
+  public enum Kind: UInt32, Sendable { case container = 1, group, device, kernelDevice }
 
   /// The file.
   public let file: OpenFile
@@ -46,10 +59,12 @@ public struct OpenedFile {
 }
 
 extension OpenFile {
-  /// One ioctl: the result, or −errno. GET_DEVICE_FD's result is the descriptor of `opened`.
+  /// One ioctl: the result, or −errno. `descriptor` is asked for a device of the kernel's only.
+  /// GET_DEVICE_FD's result is the descriptor of `opened`.
   @inline(__always)
   public func ioctl(
-    _ machine: Machine, _ number: UInt64, _ argument: UInt64, opened: inout OpenedFile?
+    _ machine: Machine, _ number: UInt64, _ argument: UInt64, descriptor: Int32 = -1,
+    opened: inout OpenedFile?
   ) -> Int {
     // SAFETY: `replica` keeps it as long as this file is there.
     let served = unsafe borrowedReplica?._withUnsafeGuaranteedRef {
@@ -67,6 +82,8 @@ extension OpenFile {
       return machine.serveGroup(index, number, argument, opened: &opened)
     case .device(let index):
       return machine.units[index].serve(machine, number, argument)
+    case .kernelDevice(let index):
+      return machine.serveKernelDevice(index, descriptor, number, argument)
     }
   }
 }

@@ -16,6 +16,12 @@ struct RunFiles: Sendable {
   func device(_ name: String) -> String { "\(directory)/devices/\(name)" }
   /// A device's registers, apart from the file of its descriptors for the same reason.
   func state(_ name: String) -> String { "\(directory)/states/\(name)" }
+  /// A device's node on the machine, by the name that the kernel gave it.
+  func node(_ name: String) -> String { "\(directory)/machine-nodes/devices/\(name)" }
+  /// The machine's `/dev/vfio/vfio`, if it has one.
+  func containerNode() -> String { "\(directory)/machine-nodes/vfio" }
+  /// The machine's `/dev/iommu`.
+  func iommuNode() -> String { "\(directory)/iommu" }
 
   /// The number of the container whose file a descriptor is: `ENOTTY` when it is another file.
   func container(of descriptor: Int32) throws(Errno) -> UInt64 {
@@ -43,8 +49,10 @@ struct Descriptor: ~Copyable {
 
   /// Whether any description of the file at a path holds it; nil when there is no such file. What
   /// cannot be looked at counts as held: nothing in use is ever swept away.
-  static func isHeld(_ path: String) -> Bool? {
-    let answer = unsafe clinux_is_file_held(path)
+  ///
+  /// `alone`: whether one holds it exclusively.
+  static func isHeld(_ path: String, alone: Bool = false) -> Bool? {
+    let answer = unsafe clinux_is_file_held(path, alone ? 1 : 0)
     return answer == -Errno.notFound.rawValue ? nil : answer != 0
   }
 

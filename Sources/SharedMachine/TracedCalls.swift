@@ -125,20 +125,24 @@ struct RegisterAccess {
 extension OpenFile {
   /// `ioctl` with its line.
   public func tracedIoctl(
-    _ machine: Machine, _ number: UInt64, _ argument: UInt64, opened: inout OpenedFile?
+    _ machine: Machine, _ number: UInt64, _ argument: UInt64, descriptor: Int32 = -1,
+    opened: inout OpenedFile?
   ) -> Int {
-    machine.inTurn { ioctlWithLine(machine, number, argument, opened: &opened) }
+    machine.inTurn {
+      ioctlWithLine(machine, number, argument, descriptor: descriptor, opened: &opened)
+    }
   }
 
   private func ioctlWithLine(
-    _ machine: Machine, _ number: UInt64, _ argument: UInt64, opened: inout OpenedFile?
+    _ machine: Machine, _ number: UInt64, _ argument: UInt64, descriptor: Int32,
+    opened: inout OpenedFile?
   ) -> Int {
     let recording = machine.tracer?.withNames(machine) { names in
       IoctlRecording(
         of: names.handle(of: self), request: UInt32(truncatingIfNeeded: number),
         argument: argument, in: OwnMemory(), &names)
     }
-    let result = ioctl(machine, number, argument, opened: &opened)
+    let result = ioctl(machine, number, argument, descriptor: descriptor, opened: &opened)
     if let recording {
       let file = opened?.file
       machine.tracer?.write(machine) { names in

@@ -136,13 +136,17 @@ struct ProcessNames: TraceNaming {
       .device(
         machine.units[index].name.rawValue,
         ordinal: names.ordinals[ObjectIdentifier(file)]?.ordinal ?? 1)
+    case .kernelDevice(let index):
+      .device(
+        machine.kernel?.devices[index].name.rawValue ?? "",
+        ordinal: names.ordinals[ObjectIdentifier(file)]?.ordinal ?? 1)
     }
   }
 
   /// Names a file that was opened just now: a device has the lowest number that no other open of it
   /// has.
   mutating func handle(ofOpened file: OpenFile) -> TracedHandle {
-    if case .device(let index) = file.kind {
+    if let index = file.deviceIndex {
       let taken = Set(names.ordinals.values.filter { $0.device == index }.map(\.ordinal))
       var ordinal = 1
       while taken.contains(ordinal) { ordinal += 1 }

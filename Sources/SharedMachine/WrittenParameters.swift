@@ -9,11 +9,13 @@ struct WrittenParameters: Sendable {
   /// The platform's values.
   let given: Platform.Parameters
 
-  private static let directory = "/sys/module/vfio_iommu_type1/parameters"
+  private static let module = "vfio_iommu_type1"
 
   /// `dma_entry_limit`.
   var mappingLimit: UInt32 {
-    guard let text = Self.text("dma_entry_limit") else { return given.dmaEntryLimit }
+    guard let text = Self.text("dma_entry_limit", of: Self.module) else {
+      return given.dmaEntryLimit
+    }
     for (prefix, radix) in [("0x", 16), ("0X", 16), ("0", 8)] where text.hasPrefix(prefix) {
       if let number = UInt32(text.dropFirst(prefix.count), radix: radix) { return number }
     }
@@ -22,7 +24,7 @@ struct WrittenParameters: Sendable {
 
   /// `allow_unsafe_interrupts`.
   var allowsUnsafeInterrupts: Bool {
-    switch Self.text("allow_unsafe_interrupts") {
+    switch Self.text("allow_unsafe_interrupts", of: Self.module) {
     case "Y", "y", "1", "on", "ON", "T", "t": true
     case "N", "n", "0", "off", "OFF", "F", "f": false
     default: given.allowUnsafeInterrupts
@@ -36,9 +38,12 @@ struct WrittenParameters: Sendable {
   }
 
   /// The first line of a parameter's file.
-  private static func text(_ name: String) -> String? {
+  static func text(_ name: String, of module: String) -> String? {
     // O_RDONLY | O_CLOEXEC
-    guard let file = try? Descriptor(opening: "\(directory)/\(name)", flags: 0o2000000) else {
+    guard
+      let file = try? Descriptor(
+        opening: "/sys/module/\(module)/parameters/\(name)", flags: 0o2000000)
+    else {
       return nil
     }
     var words = (UInt64(0), UInt64(0))

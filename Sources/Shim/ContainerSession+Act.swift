@@ -131,6 +131,8 @@ extension ContainerSession where Backend: ReplicatedBackend {
   /// Its effects are facts: no memory is touched, and a backend that cannot follow leaves the
   /// group without a table, so that its devices fault.
   public mutating func adopt(_ event: ContainerEvent) {
+    backend.follows = true
+    defer { backend.follows = false }
     switch event {
     case .iommuSet(let driver, let limit): adoptDriver(driver, mappingLimit: limit)
     case .joined(let facts): adoptJoined(facts)

@@ -22,6 +22,7 @@ enum BenchCommand {
   }
 
   static func run(_ words: [String]) throws(Refusal) {
+    if words.contains("--on") { return try CostCommand.run(words) }
     var effort = Effort()
     var printsJSON = false
     for word in words {

@@ -10,16 +10,21 @@ struct BenchProgram {
 
   /// Finds the program beside the tool, and makes a platform that allows a million mappings.
   init() throws(Refusal) {
-    guard let tool = try? System.readLink("/proc/self/exe"), let slash = tool.lastIndex(of: "/")
-    else { throw Refusal("cannot tell where ioasid itself lies: mount /proc") }
-    self.tool = tool
-    program = tool[..<slash] + "/ioasid-bench"
-    guard unsafe access(program, X_OK) == 0 else {
-      throw Refusal("no \(program): build the whole package (swift build)")
-    }
+    (tool, program) = try Self.path()
     var machine = Platform.builtIn
     machine.parameters.dmaEntryLimit = 1 << 20
     platform = try TemporaryFile(Array(PlatformFile.encode(machine).utf8))
+  }
+
+  /// The tool itself, and the program that lies beside it.
+  static func path() throws(Refusal) -> (tool: String, measuring: String) {
+    guard let tool = try? System.readLink("/proc/self/exe"), let slash = tool.lastIndex(of: "/")
+    else { throw Refusal("cannot tell where ioasid itself lies: mount /proc") }
+    let program = String(tool[..<slash]) + "/ioasid-bench"
+    guard unsafe access(program, X_OK) == 0 else {
+      throw Refusal("no \(program): build the whole package (swift build)")
+    }
+    return (tool, program)
   }
 
   /// What the program prints, run alone or under `ioasid run`.
@@ -78,11 +83,12 @@ extension System {
       }
       var status: Int32 = 0
       try check(unsafe waitpid(child, &status, 0))
-      guard status == 0 else { throw Failure(number: ECHILD) }
-      return String(decoding: content, as: UTF8.self)
+      if status == 0 { return String(decoding: content, as: UTF8.self) }
     } catch {
       throw Refusal("cannot measure with \(words.joined(separator: " ")): \(error.text)")
     }
+    // The program said why.
+    throw Refusal("nothing was measured")
   }
 
   /// Starts a program whose output goes to a descriptor, which is closed here.

@@ -63,15 +63,7 @@ struct BenchReport {
         goal(row), row.meetsGoal.map { $0 ? "met" : "missed" } ?? "",
       ])
     }
-    let widths = lines[0].indices.map { column in lines.map { $0[column].count }.max() ?? 0 }
-    var text = ""
-    for line in lines {
-      let cells = zip(line, widths).map { cell, width in
-        cell + String(repeating: " ", count: width - cell.count)
-      }
-      text += cells.joined(separator: "  ").trimmingSpaces + "\n"
-    }
-    return text + "\n" + notes
+    return TextTable.lines(lines) + "\n" + notes
   }
 
   private let quickNote =
@@ -137,13 +129,6 @@ struct BenchReport {
     var scale = 1.0
     for _ in 0..<places { scale *= 10 }
     return "\((number * scale).rounded() / scale)"
-  }
-}
-
-extension String {
-  fileprivate var trimmingSpaces: String {
-    guard let last = lastIndex(where: { $0 != " " }) else { return "" }
-    return String(self[...last])
   }
 }
 

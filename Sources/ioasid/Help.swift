@@ -28,6 +28,10 @@ enum Help {
         Measures calls, look-ups, starts and memory, each against something of the same run.
         --json      for machines
         --quick     one run of everything, to see that it works
+    ioasid bench --on native|iommufd --group N [--device ADDRESS] [--arena fresh|huge|scattered]
+                 [--native FILE] [--json]
+        Measures MAP_DMA and UNMAP_DMA on this machine's kernel. On native, prints lines to keep
+        in FILE; on iommufd, a table of the shim beside them and beside the bare kernel.
     ioasid --help, ioasid --version
 
     Exit status of run and record: the program's own; 127 when it is not found and 126 when it

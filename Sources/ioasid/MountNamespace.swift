@@ -81,6 +81,15 @@ struct MountNamespace {
   /// Where a path of the view is made.
   func staged(_ path: String) -> String { "\(Self.scaffold)/view\(path)" }
 
+  /// Makes a device node of the view. A user namespace may make none but 0, 0; neither can be opened
+  /// on this tmpfs.
+  func makeNode(
+    _ path: String, major: UInt32, minor: UInt32, mode: UInt32
+  ) throws(System.Failure) {
+    let number = dev_t(minor) & 0xff | dev_t(major) << 8 | (dev_t(minor) & ~0xff) << 12
+    try System.check(unsafe mknod(staged(path), S_IFCHR | mode, isUnprivileged ? 0 : number))
+  }
+
   /// Shows staged directories at their paths, which may be absent from the machine.
   func present(_ paths: [String]) throws(Refusal) {
     var path = ""

@@ -1,9 +1,17 @@
+import Diagnosis
 import Glibc
 import SimulatedPlatform
 
 /// `ioasid run`: builds the view and becomes the program.
 enum RunCommand {
+  enum Backend: String {
+    case software
+    case iommufd
+    case automatic = "auto"
+  }
+
   struct Arguments: Equatable {
+    var backend = Backend.software
     var platform: String?
     var trace: String?
     var isVerbose = false
@@ -16,15 +24,48 @@ enum RunCommand {
     let program = try Program(arguments.program)
     let preload = try Program.preload()
     if let trace = arguments.trace { try checkTrace(trace) }
-    let launch = Launch(
-      platform: platform, trace: arguments.trace, isVerbose: arguments.isVerbose)
-    try launch.build()
+    let launch = Launch(trace: arguments.trace, isVerbose: arguments.isVerbose)
+    switch try choose(arguments) {
+    case .native: try program.become()
+    case .iommufd(let facts): try launch.build(HostView(facts: facts))
+    case .software: try launch.build(SimulatedView(platform: platform))
+    }
     if let obstacle = Executable.obstacle(program.path) {
       System.say(
         "ioasid: \(obstacle): no preload, so it finds devices but opens none itself\n",
         to: STDERR_FILENO)
     }
     try program.become(preloading: preload)
+  }
+
+  /// Who makes containers real in this run.
+  private enum Choice {
+    case native
+    case iommufd(HostFacts)
+    case software
+  }
+
+  private static func choose(_ arguments: Arguments) throws(Refusal) -> Choice {
+    switch arguments.backend {
+    case .software: return .software
+    case .iommufd:
+      let facts = HostFacts(lookingAt: "")
+      guard let obstacle = facts.obstacleToIOMMUFD else { return .iommufd(facts) }
+      throw Refusal("no iommufd backend here: \(obstacle.cause): \(obstacle.remedy)")
+    case .automatic:
+      let facts = HostFacts(lookingAt: "")
+      let choice = facts.automaticChoice(simulating: arguments.platform != nil)
+      System.say(choice.line + "\n", to: STDERR_FILENO)
+      switch choice.backend {
+      case .iommufd: return .iommufd(facts)
+      case .software: return .software
+      case .native:
+        guard arguments.trace == nil else {
+          throw Refusal("nothing is traced where the program runs untouched: use ioasid record")
+        }
+        return .native
+      }
+    }
   }
 
   static func parse(_ words: [String]) throws(Refusal) -> Arguments {
@@ -39,7 +80,7 @@ enum RunCommand {
         return value
       }
       switch name {
-      case "--backend": try check(backend: value())
+      case "--backend": arguments.backend = try backend(value())
       case "--platform": arguments.platform = try value()
       case "--trace": arguments.trace = try value()
       case "--verbose" where joined == nil: arguments.isVerbose = true
@@ -56,6 +97,11 @@ enum RunCommand {
     guard !arguments.program.isEmpty else {
       throw Refusal("run needs a program: ioasid run -- PROGRAM", status: Refusal.usage)
     }
+    guard arguments.backend != .iommufd || arguments.platform == nil else {
+      throw Refusal(
+        "--platform is for simulated devices: leave it out with --backend iommufd",
+        status: Refusal.usage)
+    }
     return arguments
   }
 
@@ -65,15 +111,12 @@ enum RunCommand {
     return (String(word[..<equals]), String(word[word.index(after: equals)...]))
   }
 
-  private static func check(backend: String) throws(Refusal) {
-    switch backend {
-    case "software": return
-    case "iommufd", "auto":
-      throw Refusal("--backend \(backend) arrives later: use --backend software")
-    default:
+  private static func backend(_ name: String) throws(Refusal) -> Backend {
+    guard let backend = Backend(rawValue: name) else {
       throw Refusal(
-        "no backend '\(backend)': choose software, iommufd or auto", status: Refusal.usage)
+        "no backend '\(name)': choose software, iommufd or auto", status: Refusal.usage)
     }
+    return backend
   }
 
   /// Makes sure of the trace before anything is built.

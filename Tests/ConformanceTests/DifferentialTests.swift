@@ -15,7 +15,7 @@ enum Scale {
 
 @Suite("The shim on the software IOMMU does what the oracle says")
 struct DifferentialTests {
-  static func runner() throws -> DifferentialRunner<ShimContestant> {
+  static func runner() throws -> DifferentialRunner<ShimContestant<SoftwareGround>> {
     let arena = try #require(ScriptArena(), "no memory or no temporary file")
     return DifferentialRunner { ShimContestant(world: $0, arena: arena) }
   }

@@ -3,7 +3,7 @@ import Testing
 
 struct MachineImageTests {
   static let image = MachineImage(
-    options: [.verbose, .trace],
+    options: [.verbose, .trace], backend: .iommufd,
     nodes: [
       .init(inode: 1 << 40, role: .containerNode, index: 0, major: 10, minor: 196),
       .init(inode: 7, role: .groupNode, index: 0, major: 253, minor: 0),
@@ -18,7 +18,7 @@ struct MachineImageTests {
   }
 
   @Test func everyTruncationIsRefused() {
-    let whole = 64 + Self.image.nodes.count * 32 + Self.image.platform.count
+    let whole = 72 + Self.image.nodes.count * 32 + Self.image.platform.count
     for count in 0..<whole {
       #expect(MachineImage(bytes: Array(Self.image.bytes().prefix(count))) == nil, "\(count)")
     }
@@ -26,7 +26,7 @@ struct MachineImageTests {
   }
 
   @Test func noChangedByteOfTheHeaderTraps() {
-    for offset in 0..<64 {
+    for offset in 0..<72 {
       for value: UInt8 in [0, 1, 0x7f, 0x80, 0xff] {
         var bytes = Self.image.bytes()
         bytes[offset] = value
@@ -35,8 +35,8 @@ struct MachineImageTests {
     }
   }
 
-  @Test(arguments: [(0, 4096), (1, 4096), (432, 4096), (433, 8192)])
-  func theSharedRegionHoldsAWordForEachGroup(groups: Int, byteCount: Int) {
+  @Test(arguments: [(0, 4096), (1, 4096), (54, 4096), (55, 8192)])
+  func theSharedRegionHoldsWordsForEachGroup(groups: Int, byteCount: Int) {
     #expect(SharedRegion.byteCount(groups: groups) == byteCount)
     #expect(SharedRegion.container(ofGroupAt: groups) <= byteCount)
   }

@@ -129,7 +129,7 @@ final class MachineContestant: Contestant {
     let replica = try machine.replica(machine.container(ofGroupAt: unit.group))
     let group = machine.groups[unit.group].number
     let place = replica.withSession { session, _ in
-      session.backend.translate(
+      session.backend.software.translate(
         iova, access: .write, by: group, mappings: session.state.mappings)
     }
     if let place { arena.noteWrite(at: place.address.rawValue) }

@@ -51,4 +51,27 @@ struct BenchTests {
     #expect(outcome.status == 2)
     #expect(outcome.errors == "ioasid: bench has no option '--fast': see ioasid --help\n")
   }
+
+  /// What makes no sense on a real kernel is said before anything runs.
+  @Test(arguments: [
+    (["--on", "x"], "bench measures on native or iommufd, not 'x'"),
+    (["--on"], "--on needs a value"),
+    (
+      ["--on", "native"], "bench --on needs --group N, a group bound to vfio-pci: see ioasid doctor"
+    ),
+    (
+      ["--on", "native", "--group", "3", "--arena", "odd"],
+      "no arena 'odd': choose fresh, huge or scattered"
+    ),
+    (
+      ["--on", "iommufd", "--group", "3"],
+      "bench --on iommufd needs --device ADDRESS, a device of another group, for the bare calls"
+    ),
+    (["--on", "native", "--quick"], "bench --on has no option '--quick': see ioasid --help"),
+  ])
+  func whatCannotBeMeasuredIsRefused(words: [String], message: String) throws {
+    let outcome = try Tool.spawn(Tool.path, ["bench"] + words)
+    #expect(outcome.status == 2)
+    #expect(outcome.errors == "ioasid: \(message)\n")
+  }
 }

@@ -19,12 +19,8 @@ struct CommandLineTests {
         "ioasid: no backend 'magic': choose software, iommufd or auto\n"
       ),
       (
-        ["run", "--backend", "iommufd", "--", "true"], 1,
-        "ioasid: --backend iommufd arrives later: use --backend software\n"
-      ),
-      (
-        ["run", "--backend=auto", "--", "true"], 1,
-        "ioasid: --backend auto arrives later: use --backend software\n"
+        ["run", "--backend", "iommufd", "--platform", "p.json", "--", "true"], 2,
+        "ioasid: --platform is for simulated devices: leave it out with --backend iommufd\n"
       ),
       (["run", "--", "no-such-program"], 127, "ioasid: no program 'no-such-program' in PATH\n"),
       (

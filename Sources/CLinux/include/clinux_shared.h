@@ -18,9 +18,13 @@ void clinux_lock_drop(void *_Nonnull lock);
 
 /// A description's own lock on the last byte that its file can have (F_OFD_SETLK): dropped by the kernel with its last reference.
 int32_t clinux_hold(int32_t descriptor);
-/// Whether any description of the file at a path holds a lock on byte 0; works when the descriptor table is full
+/// The same lock for this description alone, in place of the shared one.
+int32_t clinux_hold_alone(int32_t descriptor);
+/// Whether another description than this one holds the file, alone or at all; -errno.
+int32_t clinux_is_held(int32_t descriptor, int32_t alone);
+/// Whether any description of the file at a path holds it, alone or at all; works when the descriptor table is full
 /// too. −errno when nobody can tell.
-int32_t clinux_is_file_held(const char *_Nonnull path);
+int32_t clinux_is_file_held(const char *_Nonnull path, int32_t alone);
 
 /// open(2), close(2), fstat(2) … without passing through interposed symbols.
 int32_t clinux_open(const char *_Nonnull path, int32_t flags, uint32_t mode);

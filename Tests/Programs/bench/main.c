@@ -1,6 +1,7 @@
 // The programs that `ioasid bench` measures: plain C, libc and <linux/vfio.h> only. Each prints lines of a name and
 // figures; the tool makes ratios and medians of them. Clocks are read around loops, never inside.
 #define _GNU_SOURCE 1
+#include "bench.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -17,15 +18,15 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { page = 4096, buffer_pages = 1024, noop_calls = 20000 };
+enum { buffer_pages = 1024, noop_calls = 20000 };
 
-static double now(void) {
+double now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC, &t);
   return (double)t.tv_sec * 1e9 + (double)t.tv_nsec;
 }
 
-static void fail(const char *what) {
+void fail(const char *what) {
   fprintf(stderr, "ioasid-bench: %s: %s\n", what, strerror(errno));
   exit(1);
 }
@@ -42,8 +43,7 @@ static long resident(void) {
   return kilobytes * 1024;
 }
 
-// What an ioctl that does nothing costs: the kernel's way in and out, and the answer ENOTTY.
-static double noop(int null, long calls) {
+double noop(int null, long calls) {
   int ignored;
   double start = now();
   for (long i = 0; i < calls; i++) ioctl(null, 0x5401 /* TCGETS */, &ignored);
@@ -164,7 +164,8 @@ static void starts(long runs) {
 }
 
 static void usage(void) {
-  fputs("usage: ioasid-bench dma COUNT SCATTERED RUNS PASSES BATCH | ioctl RUNS | starts RUNS | rest | nothing\n", stderr);
+  fputs("usage: ioasid-bench dma COUNT SCATTERED RUNS PASSES BATCH | ioctl RUNS | starts RUNS | rest | nothing |\n"
+        "       costs fresh|huge|scattered RUNS GROUP [DEVICE]\n", stderr);
   exit(2);
 }
 
@@ -180,6 +181,8 @@ int main(int count, char **words) {
     printf("resident %ld\n", resident());
   else if (!strcmp(words[1], "starts") && count == 3)
     starts(atol(words[2]));
-  else if (strcmp(words[1], "nothing"))
+  else if (!strcmp(words[1], "costs") && (count == 5 || count == 6)) {
+    if (!costs(words[2], words[4], words[5], atol(words[3]))) usage();
+  } else if (strcmp(words[1], "nothing"))
     usage();
 }

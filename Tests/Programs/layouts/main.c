@@ -1,5 +1,6 @@
 // Prints sizes and offsets of the structures that legacy programs pass, as a C compiler lays them out.
 // Fixtures/Layouts was recorded with it from the headers of Linux 6.12.
+#include <linux/iommufd.h>
 #include <linux/vfio.h>
 #include <stddef.h>
 #include <stdio.h>
@@ -78,5 +79,83 @@ int main(void) {
   FIELD(vfio_iommu_type1_dirty_bitmap_get, iova);
   FIELD(vfio_iommu_type1_dirty_bitmap_get, size);
   FIELD(vfio_iommu_type1_dirty_bitmap_get, bitmap);
+
+  NUMBER(IOMMU_DESTROY);
+  NUMBER(IOMMU_IOAS_ALLOC);
+  NUMBER(IOMMU_IOAS_IOVA_RANGES);
+  NUMBER(IOMMU_OPTION);
+  NUMBER(IOMMU_VFIO_IOAS);
+  NUMBER(IOMMU_HWPT_ALLOC);
+  NUMBER(IOMMU_GET_HW_INFO);
+  NUMBER(VFIO_DEVICE_BIND_IOMMUFD);
+  NUMBER(VFIO_DEVICE_ATTACH_IOMMUFD_PT);
+  NUMBER(VFIO_DEVICE_DETACH_IOMMUFD_PT);
+
+  SIZE(iommu_destroy);
+  FIELD(iommu_destroy, size);
+  FIELD(iommu_destroy, id);
+
+  SIZE(iommu_ioas_alloc);
+  FIELD(iommu_ioas_alloc, size);
+  FIELD(iommu_ioas_alloc, flags);
+  FIELD(iommu_ioas_alloc, out_ioas_id);
+
+  SIZE(iommu_iova_range);
+  FIELD(iommu_iova_range, start);
+  FIELD(iommu_iova_range, last);
+
+  SIZE(iommu_ioas_iova_ranges);
+  FIELD(iommu_ioas_iova_ranges, size);
+  FIELD(iommu_ioas_iova_ranges, ioas_id);
+  FIELD(iommu_ioas_iova_ranges, num_iovas);
+  FIELD(iommu_ioas_iova_ranges, allowed_iovas);
+  FIELD(iommu_ioas_iova_ranges, out_iova_alignment);
+
+  SIZE(iommu_option);
+  FIELD(iommu_option, size);
+  FIELD(iommu_option, option_id);
+  FIELD(iommu_option, op);
+  FIELD(iommu_option, object_id);
+  FIELD(iommu_option, val64);
+
+  SIZE(iommu_vfio_ioas);
+  FIELD(iommu_vfio_ioas, size);
+  FIELD(iommu_vfio_ioas, ioas_id);
+  FIELD(iommu_vfio_ioas, op);
+
+  SIZE(iommu_hwpt_alloc);
+  FIELD(iommu_hwpt_alloc, size);
+  FIELD(iommu_hwpt_alloc, flags);
+  FIELD(iommu_hwpt_alloc, dev_id);
+  FIELD(iommu_hwpt_alloc, pt_id);
+  FIELD(iommu_hwpt_alloc, out_hwpt_id);
+  FIELD(iommu_hwpt_alloc, data_type);
+  FIELD(iommu_hwpt_alloc, data_len);
+  FIELD(iommu_hwpt_alloc, data_uptr);
+  FIELD(iommu_hwpt_alloc, fault_id);
+
+  SIZE(iommu_hw_info);
+  FIELD(iommu_hw_info, size);
+  FIELD(iommu_hw_info, flags);
+  FIELD(iommu_hw_info, dev_id);
+  FIELD(iommu_hw_info, data_len);
+  FIELD(iommu_hw_info, data_uptr);
+  FIELD(iommu_hw_info, out_data_type);
+  FIELD(iommu_hw_info, out_capabilities);
+
+  SIZE(vfio_device_bind_iommufd);
+  FIELD(vfio_device_bind_iommufd, argsz);
+  FIELD(vfio_device_bind_iommufd, flags);
+  FIELD(vfio_device_bind_iommufd, iommufd);
+  FIELD(vfio_device_bind_iommufd, out_devid);
+
+  SIZE(vfio_device_attach_iommufd_pt);
+  FIELD(vfio_device_attach_iommufd_pt, argsz);
+  FIELD(vfio_device_attach_iommufd_pt, flags);
+  FIELD(vfio_device_attach_iommufd_pt, pt_id);
+
+  SIZE(vfio_device_detach_iommufd_pt);
+  FIELD(vfio_device_detach_iommufd_pt, argsz);
+  FIELD(vfio_device_detach_iommufd_pt, flags);
   return 0;
 }

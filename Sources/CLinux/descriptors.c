@@ -1,0 +1,149 @@
+#define _GNU_SOURCE 1
+#include "clinux_kernel.h"
+#include "clinux_shared.h"
+#include "kernel.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/un.h>
+
+int64_t clinux_pread(int32_t descriptor, uint64_t address, uint64_t count, int64_t offset) {
+  if (offset < 0) return enter(SYS_read, descriptor, (long)address, (long)count, 0, 0, 0);
+  return enter(SYS_pread64, descriptor, (long)address, (long)count, offset, 0, 0);
+}
+int64_t clinux_pwrite(int32_t descriptor, uint64_t address, uint64_t count, int64_t offset) {
+  if (offset < 0) return enter(SYS_write, descriptor, (long)address, (long)count, 0, 0, 0);
+  return enter(SYS_pwrite64, descriptor, (long)address, (long)count, offset, 0, 0);
+}
+
+uint64_t clinux_device_number(int32_t descriptor) {
+  struct stat status;
+  if (enter(SYS_fstat, descriptor, (long)&status, 0, 0, 0, 0)) return 0;
+  return S_ISCHR(status.st_mode) ? status.st_rdev : 0;
+}
+
+int32_t clinux_closes_on_exec(int32_t descriptor) {
+  long flags = enter(SYS_fcntl, descriptor, F_GETFD, 0, 0, 0, 0);
+  return flags < 0 ? (int32_t)flags : (flags & FD_CLOEXEC) != 0;
+}
+int32_t clinux_set_closes_on_exec(int32_t descriptor, int32_t closes) {
+  return (int32_t)enter(SYS_fcntl, descriptor, F_SETFD, closes ? FD_CLOEXEC : 0, 0, 0, 0);
+}
+
+int32_t clinux_take_descriptor(int32_t pid, int32_t number) {
+  long process = enter(SYS_pidfd_open, pid, 0, 0, 0, 0, 0);
+  if (process < 0) return (int32_t)process;
+  long taken = enter(SYS_pidfd_getfd, process, number, 0, 0, 0, 0);
+  clinux_close((int32_t)process);
+  return (int32_t)taken;
+}
+
+int32_t clinux_is_process(int32_t pid) { return pid > 0 && enter(SYS_kill, pid, 0, 0, 0, 0, 0) != -ESRCH; }
+
+// Whether a descriptor of the directory /proc/PID/fd leads to a file.
+static int leads_to(int32_t directory, const char *name, const char *target) {
+  char text[256];
+  long r = enter(SYS_readlinkat, directory, (long)name, (long)text, sizeof text, 0, 0);
+  return r == (long)strlen(target) && !memcmp(text, target, (size_t)r);
+}
+
+int32_t clinux_find_link(int32_t pid, const char *target, int32_t after) {
+  char path[32] = "/proc/self/fd", records[1024];
+  if (pid) snprintf(path, sizeof path, "/proc/%d/fd", pid);
+  int32_t directory = clinux_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), lowest = -ENOENT;
+  if (directory < 0) return directory;
+  for (long n; (n = enter(SYS_getdents64, directory, (long)records, sizeof records, 0, 0, 0)) > 0;)
+    // struct linux_dirent64: the record's length at 16, the name at 19.
+    for (long at = 0; at < n; at += *(uint16_t *)(records + at + 16)) {
+      const char *name = records + at + 19;
+      if (*name < '0' || *name > '9') continue;
+      int32_t number = (int32_t)strtol(name, 0, 10);
+      if (number > after && (lowest < 0 || number < lowest) && leads_to(directory, name, target)) lowest = number;
+    }
+  clinux_close(directory);
+  return lowest;
+}
+
+int32_t clinux_make_parking(uint64_t *name) {
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  socklen_t length = sizeof address;
+  long parking = enter(SYS_socket, AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0, 0, 0, 0);
+  if (parking < 0) return (int32_t)parking;
+  // Without a name the kernel chooses one; connected to itself, it takes from nobody else.
+  long r = enter(SYS_bind, parking, (long)&address, sizeof address.sun_family, 0, 0, 0);
+  if (r == 0) r = enter(SYS_getsockname, parking, (long)&address, (long)&length, 0, 0, 0);
+  if (r == 0) r = enter(SYS_connect, parking, (long)&address, length, 0, 0, 0);
+  if (r == 0 && (*name = clinux_parking_name((int32_t)parking)) != 0) return (int32_t)parking;
+  clinux_close((int32_t)parking);
+  return r < 0 ? (int32_t)r : -EINVAL;
+}
+
+uint64_t clinux_parking_name(int32_t parking) {
+  struct sockaddr_un address = {0};
+  socklen_t length = sizeof address;
+  if (enter(SYS_getsockname, parking, (long)&address, (long)&length, 0, 0, 0)) return 0;
+  uint64_t name = 0;
+  // A zero byte and five hexadecimal digits.
+  if (address.sun_family != AF_UNIX || length != sizeof address.sun_family + 6 || address.sun_path[0]) return 0;
+  memcpy(&name, address.sun_path + 1, 5);
+  return name;
+}
+
+struct parked {
+  uint64_t key;
+  struct iovec content;
+  _Alignas(struct cmsghdr) char control[CMSG_SPACE(sizeof(int32_t))];
+  struct msghdr message;
+};
+
+static void prepare(struct parked *parked) {
+  parked->content = (struct iovec){&parked->key, sizeof parked->key};
+  parked->message = (struct msghdr){.msg_iov = &parked->content,
+                                    .msg_iovlen = 1,
+                                    .msg_control = parked->control,
+                                    .msg_controllen = sizeof parked->control};
+}
+
+int32_t clinux_park(int32_t parking, uint64_t key, int32_t descriptor) {
+  struct parked parked = {.key = key};
+  prepare(&parked);
+  struct cmsghdr *header = CMSG_FIRSTHDR(&parked.message);
+  *header = (struct cmsghdr){.cmsg_len = CMSG_LEN(sizeof descriptor), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
+  memcpy(CMSG_DATA(header), &descriptor, sizeof descriptor);
+  long r = enter(SYS_sendmsg, parking, (long)&parked.message, MSG_DONTWAIT | MSG_NOSIGNAL, 0, 0, 0);
+  return r < 0 ? (int32_t)r : 0;
+}
+
+// The oldest file and its key.
+static int32_t receive(int32_t parking, uint64_t *key) {
+  struct parked parked = {0};
+  prepare(&parked);
+  int32_t descriptor = -EMFILE;
+  long r = enter(SYS_recvmsg, parking, (long)&parked.message, MSG_DONTWAIT | MSG_CMSG_CLOEXEC, 0, 0, 0);
+  if (r < 0) return (int32_t)r;
+  *key = parked.key;
+  struct cmsghdr *header = CMSG_FIRSTHDR(&parked.message);
+  // Without a free number the kernel drops the file.
+  if (header && header->cmsg_len == CMSG_LEN(sizeof descriptor))
+    memcpy(&descriptor, CMSG_DATA(header), sizeof descriptor);
+  return descriptor;
+}
+
+int32_t clinux_unpark(int32_t parking, uint64_t key) {
+  uint64_t first = 0, found;
+  for (int turned = 0;; turned = 1) {
+    int32_t descriptor = receive(parking, &found);
+    if (descriptor == -EAGAIN) return -ENOENT;
+    if (descriptor < 0 || found == key) return descriptor;
+    // Others go to the back, until all have.
+    clinux_park(parking, found, descriptor);
+    clinux_close(descriptor);
+    if (turned && found == first) return -ENOENT;
+    if (!turned) first = found;
+  }
+}

@@ -1,0 +1,38 @@
+// Descriptors of the kernel's own devices: how processes recognise, keep and pass them. Results below zero are
+// negative errnos.
+#ifndef CLINUX_KERNEL_DESCRIPTORS_H
+#define CLINUX_KERNEL_DESCRIPTORS_H
+#include <errno.h>
+#include <stdint.h>
+
+/// errno, which belongs to the program: libc's functions, called on its behalf, must leave it alone.
+static inline int32_t clinux_error(void) { return errno; }
+static inline void clinux_set_error(int32_t error) { errno = error; }
+
+/// pread(2), pwrite(2); read(2), write(2) where the offset is below 0.
+int64_t clinux_pread(int32_t descriptor, uint64_t address, uint64_t count, int64_t offset);
+int64_t clinux_pwrite(int32_t descriptor, uint64_t address, uint64_t count, int64_t offset);
+/// The device number (st_rdev) of a character device; 0 for any other file.
+uint64_t clinux_device_number(int32_t descriptor);
+/// FD_CLOEXEC of a descriptor: 0, 1.
+int32_t clinux_closes_on_exec(int32_t descriptor);
+/// Sets FD_CLOEXEC, or clears it.
+int32_t clinux_set_closes_on_exec(int32_t descriptor, int32_t closes);
+/// A descriptor for the file that process `pid` knows by a number (pidfd_getfd).
+int32_t clinux_take_descriptor(int32_t pid, int32_t number);
+/// Whether a process is there.
+int32_t clinux_is_process(int32_t pid);
+/// The lowest descriptor above `after` whose link in the /proc/PID/fd of a process is `target`; 0 is this process.
+int32_t clinux_find_link(int32_t pid, const char *_Nonnull target, int32_t after);
+
+/// A place where open files wait that no process has a descriptor of: a socket that sends to itself. It lives as long
+/// as a descriptor of it; with it goes what it keeps. `name` tells it from all others.
+int32_t clinux_make_parking(uint64_t *_Nonnull name);
+/// The name of a parking; 0 when the descriptor is none.
+uint64_t clinux_parking_name(int32_t parking);
+/// Leaves a file there under a key, one for each key. The descriptor stays the caller's.
+int32_t clinux_park(int32_t parking, uint64_t key, int32_t descriptor);
+/// Takes the file with a key out: a descriptor, -ENOENT when there is none. One caller at a time.
+int32_t clinux_unpark(int32_t parking, uint64_t key);
+
+#endif

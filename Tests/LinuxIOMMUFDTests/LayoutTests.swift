@@ -1,0 +1,131 @@
+import Foundation
+import Testing
+
+@testable import LinuxIOMMUFD
+
+/// What a C compiler printed of the kernel's headers, by name.
+private func recorded() throws -> [String: [Int]] {
+  let file = URL(filePath: #filePath).deletingLastPathComponent()
+    .appending(path: "../../Fixtures/Layouts/vfio-6.12.txt")
+  var table: [String: [Int]] = [:]
+  for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
+    let words = line.split(separator: " ").map(String.init)
+    switch words[0] {
+    case "struct": table[words[1]] = [try #require(Int(words[2]))]
+    case "ioctl": table[words[1]] = [try #require(Int(words[2].dropFirst(2), radix: 16))]
+    default: table[words[0]] = words.dropFirst().compactMap { Int($0) }
+    }
+  }
+  return table
+}
+
+/// A structure of ours beside the kernel's: its size, and each field's offset and size.
+struct LayoutExample: Sendable, CustomTestStringConvertible {
+  var name: String
+  var size: Int
+  var fields: [String: [Int]]
+  var testDescription: String { name }
+
+  init<Layout>(
+    _ name: String, _ type: Layout.Type, _ fields: [String: PartialKeyPath<Layout>]
+  ) {
+    self.name = name
+    size = MemoryLayout<Layout>.size
+    self.fields = fields.mapValues { path in
+      func bytes<Value>(_: Value.Type) -> Int { MemoryLayout<Value>.size }
+      let value: Any.Type = Swift.type(of: path).valueType
+      return [MemoryLayout<Layout>.offset(of: path) ?? -1, bytes(value)]
+    }
+  }
+}
+
+private let layouts: [LayoutExample] = [
+  .init("iommu_destroy", DestroyLayout.self, ["size": \.size, "id": \.id]),
+  .init(
+    "iommu_ioas_alloc", SpaceAllocateLayout.self,
+    ["size": \.size, "flags": \.flags, "out_ioas_id": \.space]),
+  .init("iommu_iova_range", UsableRangeLayout.self, ["start": \.start, "last": \.last]),
+  .init(
+    "iommu_ioas_iova_ranges", UsableRangesLayout.self,
+    [
+      "size": \.size, "ioas_id": \.space, "num_iovas": \.count, "allowed_iovas": \.ranges,
+      "out_iova_alignment": \.alignment,
+    ]),
+  .init(
+    "iommu_option", OptionLayout.self,
+    [
+      "size": \.size, "option_id": \.option, "op": \.operation, "object_id": \.object,
+      "val64": \.value,
+    ]),
+  .init(
+    "iommu_vfio_ioas", CompatibilitySpaceLayout.self,
+    ["size": \.size, "ioas_id": \.space, "op": \.operation]),
+  .init(
+    "iommu_hwpt_alloc", TableAllocateLayout.self,
+    [
+      "size": \.size, "flags": \.flags, "dev_id": \.device, "pt_id": \.parent,
+      "out_hwpt_id": \.table, "data_type": \.dataType, "data_len": \.dataByteCount,
+      "data_uptr": \.data, "fault_id": \.faultQueue,
+    ]),
+  .init(
+    "iommu_hw_info", HardwareInfoLayout.self,
+    [
+      "size": \.size, "flags": \.flags, "dev_id": \.device, "data_len": \.dataByteCount,
+      "data_uptr": \.data, "out_data_type": \.dataType, "out_capabilities": \.capabilities,
+    ]),
+  .init(
+    "vfio_device_bind_iommufd", BindLayout.self,
+    ["argsz": \.argsz, "flags": \.flags, "iommufd": \.iommufd, "out_devid": \.device]),
+  .init(
+    "vfio_device_attach_iommufd_pt", AttachLayout.self,
+    ["argsz": \.argsz, "flags": \.flags, "pt_id": \.table]),
+  .init(
+    "vfio_device_detach_iommufd_pt", DetachLayout.self, ["argsz": \.argsz, "flags": \.flags]),
+]
+
+@Suite struct LayoutTests {
+  @Test("A structure lies as the kernel's, and says its own size", arguments: layouts)
+  func lies(example: LayoutExample) throws {
+    let table = try recorded()
+    #expect(table[example.name] == [example.size])
+    for (field, place) in example.fields {
+      #expect(table["\(example.name).\(field)"] == place, "\(field)")
+    }
+  }
+
+  @Test("A request says the size of its structure")
+  func sizes() {
+    #expect(DestroyLayout(id: 1).size == 8)
+    #expect(Int(SpaceAllocateLayout().size) == MemoryLayout<SpaceAllocateLayout>.size)
+    let ranges = UsableRangesLayout(space: 1, count: 0, ranges: 0)
+    #expect(Int(ranges.size) == MemoryLayout<UsableRangesLayout>.size)
+    let option = OptionLayout(option: 0, operation: 0)
+    #expect(Int(option.size) == MemoryLayout<OptionLayout>.size)
+    let space = CompatibilitySpaceLayout(space: 1, operation: 0)
+    #expect(Int(space.size) == MemoryLayout<CompatibilitySpaceLayout>.size)
+    let table = TableAllocateLayout(device: 1, parent: 1)
+    #expect(Int(table.size) == MemoryLayout<TableAllocateLayout>.size)
+    #expect(Int(HardwareInfoLayout(device: 1).size) == MemoryLayout<HardwareInfoLayout>.size)
+    #expect(Int(BindLayout(iommufd: 1).argsz) == MemoryLayout<BindLayout>.size)
+    #expect(Int(AttachLayout(table: 1).argsz) == MemoryLayout<AttachLayout>.size)
+    #expect(Int(DetachLayout().argsz) == MemoryLayout<DetachLayout>.size)
+  }
+
+  @Test("The numbers of calls are the kernel's")
+  func numbers() throws {
+    let table = try recorded()
+    let numbers = [
+      "IOMMU_DESTROY": CallNumber.destroy, "IOMMU_IOAS_ALLOC": CallNumber.allocateSpace,
+      "IOMMU_IOAS_IOVA_RANGES": CallNumber.usableRanges, "IOMMU_OPTION": CallNumber.option,
+      "IOMMU_VFIO_IOAS": CallNumber.compatibilitySpace,
+      "IOMMU_HWPT_ALLOC": CallNumber.allocateTable,
+      "IOMMU_GET_HW_INFO": CallNumber.hardwareInfo,
+      "VFIO_CHECK_EXTENSION": CallNumber.checkExtension, "VFIO_IOMMU_GET_INFO": CallNumber.info,
+      "VFIO_IOMMU_MAP_DMA": CallNumber.map, "VFIO_IOMMU_UNMAP_DMA": CallNumber.unmap,
+      "VFIO_DEVICE_BIND_IOMMUFD": CallNumber.bind,
+      "VFIO_DEVICE_ATTACH_IOMMUFD_PT": CallNumber.attach,
+      "VFIO_DEVICE_DETACH_IOMMUFD_PT": CallNumber.detach,
+    ]
+    for (name, number) in numbers { #expect(table[name] == [Int(number)], "\(name)") }
+  }
+}

@@ -1,0 +1,148 @@
+// What MAP_DMA and UNMAP_DMA cost by size and by live mappings: through the legacy nodes (the kernel's or ours), and as
+// bare calls on an iommufd of this program's own, over the same memory in turn. Meant for a machine whose nanoseconds are
+// instructions, so each figure is a mean of calls that differ in their addresses only.
+#define _GNU_SOURCE 1
+#include "bench.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/vfio.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+// <linux/iommufd.h> and the cdev part of <linux/vfio.h> are newer than some build hosts.
+struct ioas_alloc { uint32_t size, flags, out; };
+struct vfio_ioas { uint32_t size, ioas; uint16_t op, reserved; };
+struct bind_iommufd { uint32_t argsz, flags; int32_t iommufd; uint32_t device; };
+struct attach_pt { uint32_t argsz, flags, table; };
+enum { ioas_alloc_call = 0x3b81, vfio_ioas_call = 0x3b88, bind_call = 0x3b76, attach_call = 0x3b77, set_space = 1 };
+
+static const size_t arena_bytes = 256u << 20, huge_page = 2u << 20;
+static const struct { size_t bytes; long calls; } sizes[] = {
+    {4u << 10, 256}, {64u << 10, 64}, {2u << 20, 8}, {256u << 20, 1}};
+static const long live_counts[] = {1, 1000, 20000};
+static const uint64_t live_base = 0x100000000u, measured_base = 0x1000000000u;
+
+static void map(int container, void *memory, uint64_t iova, size_t bytes) {
+  struct vfio_iommu_type1_dma_map call = {
+      .argsz = sizeof call,
+      .flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
+      .vaddr = (uint64_t)memory,
+      .iova = iova,
+      .size = bytes,
+  };
+  if (ioctl(container, VFIO_IOMMU_MAP_DMA, &call)) fail("MAP_DMA");
+}
+
+static void unmap(int container, uint64_t iova, size_t bytes) {
+  struct vfio_iommu_type1_dma_unmap call = {.argsz = sizeof call, .iova = iova, .size = bytes};
+  if (ioctl(container, VFIO_IOMMU_UNMAP_DMA, &call) || call.size != bytes) fail("UNMAP_DMA");
+}
+
+static int legacy_container(const char *group_number) {
+  char path[64];
+  snprintf(path, sizeof path, "/dev/vfio/%s", group_number);
+  int group = open(path, O_RDWR), container = open("/dev/vfio/vfio", O_RDWR);
+  if (group < 0) fail(path);
+  if (container < 0) fail("/dev/vfio/vfio");
+  if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &container)) fail("SET_CONTAINER");
+  if (ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU)) fail("SET_IOMMU");
+  return container;
+}
+
+// An iommufd with a device of its own, which takes the same MAP_DMA: the least that a kernel asks for it.
+static int bare_container(const char *device) {
+  char path[280];
+  snprintf(path, sizeof path, "/sys/bus/pci/devices/%s/vfio-dev", device);
+  DIR *names = opendir(path);
+  struct dirent *name;
+  if (!names) fail(path);
+  while ((name = readdir(names)) && name->d_name[0] == '.') {}
+  if (!name) fail(path);
+  snprintf(path, sizeof path, "/dev/vfio/devices/%s", name->d_name);
+  closedir(names);
+  int iommufd = open("/dev/iommu", O_RDWR), node = open(path, O_RDWR);
+  if (iommufd < 0) fail("/dev/iommu");
+  if (node < 0) fail(path);
+  struct bind_iommufd bind = {.argsz = sizeof bind, .iommufd = iommufd};
+  struct ioas_alloc space = {.size = sizeof space};
+  if (ioctl(node, bind_call, &bind)) fail("BIND_IOMMUFD");
+  if (ioctl(iommufd, ioas_alloc_call, &space)) fail("IOAS_ALLOC");
+  struct attach_pt attach = {.argsz = sizeof attach, .table = space.out};
+  struct vfio_ioas choice = {.size = sizeof choice, .ioas = space.out, .op = set_space};
+  if (ioctl(node, attach_call, &attach)) fail("ATTACH_PT");
+  if (ioctl(iommufd, vfio_ioas_call, &choice)) fail("VFIO_IOAS");
+  return iommufd;
+}
+
+// fresh: 4 KiB pages as a machine just booted gives them, side by side; scattered: touched in random order, so that
+// neighbours lie apart; huge: pages of 2 MiB.
+static char *arena(const char *kind) {
+  int is_huge = !strcmp(kind, "huge"), is_scattered = !strcmp(kind, "scattered");
+  if (!is_huge && !is_scattered && strcmp(kind, "fresh")) return 0;
+  if (is_huge) {
+    FILE *pool = fopen("/proc/sys/vm/nr_hugepages", "w");
+    if (pool) {
+      fprintf(pool, "%zu", arena_bytes / huge_page);
+      fclose(pool);
+    }
+  }
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | (is_huge ? MAP_HUGETLB : 0);
+  char *room = mmap(0, arena_bytes + huge_page, PROT_READ | PROT_WRITE, flags | (is_huge ? 0 : MAP_NORESERVE), -1, 0);
+  if (room == MAP_FAILED && is_huge) room = mmap(0, arena_bytes, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (room == MAP_FAILED) fail("arena");
+  char *start = (char *)(((uintptr_t)room + huge_page - 1) & ~(uintptr_t)(huge_page - 1));
+  if (!is_huge) madvise(room, arena_bytes + huge_page, MADV_NOHUGEPAGE);
+  size_t step = is_huge ? huge_page : page, count = arena_bytes / step, place = 0;
+  for (size_t i = 0; i < count; i++) {
+    place = is_scattered ? (place + 0x9e37) % count : i;  // an odd step visits every page of a power of two
+    start[place * step] = 1;
+  }
+  return start;
+}
+
+static double clock_cost(void) {
+  double start = now();
+  for (int i = 0; i < 100; i++) now();
+  return (now() - start) / 101;
+}
+
+// One row: each side in turn, so that what the memory does to one it does to the other.
+static void row(const int *containers, const char *const *sides, int count, char *memory, size_t bytes, long calls, long live, long runs) {
+  double clock = clock_cost();
+  for (long run = -1; run < runs; run++)
+    for (int side = 0; side < count; side++) {
+      double start = now();
+      for (long i = 0; i < calls; i++) map(containers[side], memory + (size_t)i * bytes, measured_base + (uint64_t)i * bytes, bytes);
+      double middle = now();
+      for (long i = 0; i < calls; i++) unmap(containers[side], measured_base + (uint64_t)i * bytes, bytes);
+      double end = now(), each = (double)calls;
+      if (run >= 0)  // the first is the warm-up
+        printf("%s-%zu-%ld %.1f %.1f\n", sides[side], bytes, live, (middle - start - clock) / each, (end - middle - clock) / each);
+    }
+}
+
+int costs(const char *kind, const char *group, const char *device, long runs) {
+  static const char *const sides[] = {"legacy", "bare"};
+  int containers[2], count = device ? 2 : 1, null = open("/dev/null", O_RDWR);
+  char *memory = arena(kind);
+  if (!memory) return 0;
+  containers[0] = legacy_container(group);
+  if (device) containers[1] = bare_container(device);
+  for (int run = 0; run < 3; run++) printf("noop %.1f\n", noop(null, 20000));
+  long live = 0;
+  for (size_t i = 0; i < sizeof live_counts / sizeof *live_counts; i++) {
+    // The row's own mapping is one of the live ones.
+    for (; live < live_counts[i] - 1; live++)
+      for (int side = 0; side < count; side++)
+        map(containers[side], memory + live % 1024 * page, live_base + (uint64_t)live * page, page);
+    for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
+      row(containers, sides, count, memory, sizes[s].bytes, sizes[s].calls, live_counts[i], runs);
+  }
+  return 1;
+}
