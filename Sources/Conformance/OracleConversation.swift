@@ -83,6 +83,11 @@ public struct OracleConversation {
 
   private mutating func ioctl(_ call: TracedCall) -> TracedCall? {
     guard let handle = call.handle, let file = files[handle], !handle.isDevice else { return nil }
+    if call.structure?["bitmap_data"] != nil {
+      // Bitmaps lie in a script's own memory. What an UNMAP removed that asked for one is unknown.
+      if call.isUnmap { isOver = true }
+      return nil
+    }
     var names = OracleNames(call)
     guard let encoded = call.encoded(resolve: { names.resolve($0) }),
       let line = line(call, encoded, file, names)
@@ -149,6 +154,10 @@ extension TracedCall {
   /// Whether the process had no descriptor or no lockable memory left: nothing of VFIO's.
   fileprivate var isRefusedByLimit: Bool {
     result == .failure(.tooManyDescriptors) || result == .failure(.noMemory)
+  }
+
+  fileprivate var isUnmap: Bool {
+    arguments.count > 1 && arguments[1].value == .words(["VFIO_IOMMU_UNMAP_DMA"], rest: 0)
   }
 
   /// Whether its request has a name.

@@ -61,6 +61,20 @@ struct ReplayMemory {
     }
   }
 
+  /// Puts bytes into memory that is there, and zeros behind them.
+  func fill(_ place: TracedValue?, _ bytes: [UInt8], _ byteCount: UInt64) {
+    guard case .memory(let number, let offset)? = place, let region = regions[number],
+      byteCount <= region.byteCount - min(offset, region.byteCount)
+    else { return }
+    let all = bytes + [UInt8](repeating: 0, count: max(0, Int(byteCount) - bytes.count))
+    // SAFETY: the region is ours; what is not there answers EFAULT.
+    _ = unsafe all.withUnsafeBytes { from in
+      unsafe clinux_copy(
+        UnsafeMutableRawPointer(bitPattern: UInt(region.start + offset)), from.baseAddress,
+        Int(byteCount))
+    }
+  }
+
   /// Makes memory what a call of the trace found: there, or there up to `present`.
   func arrange(_ place: TracedValue?, _ byteCount: UInt64, present: UInt64) {
     guard case .memory(let number, let offset)? = place, let region = regions[number],

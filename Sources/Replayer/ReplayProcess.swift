@@ -189,6 +189,11 @@ struct ReplayProcess {
       case .failure: break
       }
     }
+    if case .value = call.result, case .hex(let byteCount)? = fields["bitmap_size"] {
+      var content: [UInt8] = []
+      if case .bytes(let bytes)? = fields["bitmap"] { content = bytes.shown }
+      names.memory.fill(fields["bitmap_data"], content, byteCount)
+    }
   }
 
   private func memory(for argument: EncodedIoctl.Argument) throws(Obstacle) -> CallMemory {

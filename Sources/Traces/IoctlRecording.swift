@@ -10,6 +10,8 @@ public struct IoctlRecording<Memory: TracedMemory> {
   private let before: [UInt8]
   private let memory: Memory
   private var fields: [TracedField]
+  /// What stood in the bitmap, unless that was all zeros: type1 adds to its first word.
+  private var bitmapBefore: TracedBytes?
 
   /// Reads the argument from the program's memory. `handle` must be a container, a group or a
   /// device.
@@ -30,7 +32,12 @@ public struct IoctlRecording<Memory: TracedMemory> {
     }
     fields.append(TracedField(nil, .words([layout.name], rest: 0)))
     before = Self.read(layout.argument, at: self.argument, in: memory)
-    if let value = value(of: layout.argument, &naming) { fields.append(TracedField(nil, value)) }
+    guard let value = value(of: layout.argument, &naming) else { return }
+    fields.append(TracedField(nil, value))
+    if case .structure(let structure) = layout.argument, let place = bitmap(of: structure) {
+      let content = content(of: place)
+      if content.shown.contains(where: { $0 != 0 }) { bitmapBefore = content }
+    }
   }
 
   private static func read(
@@ -80,6 +87,10 @@ public struct IoctlRecording<Memory: TracedMemory> {
     guard case .structure(let layout) = self.layout?.argument, before.count >= layout.byteCount
     else { return call }
     if result == -Int(Errno.badAddress.rawValue) { note(fault: layout, in: &call) }
+    if result >= 0, let bitmapBefore, var parts = call.structure {
+      parts.append(TracedField("bitmap", .bytes(bitmapBefore)))
+      call.arguments[2].value = .structure(parts)
+    }
     let room = min(
       Int(before.number(at: 0, width: 4) ?? 0), StructureLayout.maximum)
     let after = memory.readable(at: argument, count: max(room, layout.byteCount))
@@ -136,17 +147,27 @@ public struct IoctlRecording<Memory: TracedMemory> {
     {
       naming.extend(address: address, byteCount: size)
     }
+    guard let bitmap = bitmap(of: layout) else { return [] }
+    naming.extend(address: bitmap.address, byteCount: bitmap.byteCount)
+    return [TracedField("bitmap", .bytes(content(of: bitmap)))]
+  }
+
+  /// Where the program wants a bitmap.
+  private func bitmap(of layout: StructureLayout) -> (address: UInt64, byteCount: UInt64)? {
+    guard case .bitmap = layout.tail, before.count >= layout.byteCount else { return nil }
     let rest = layout.rest(before).fields
-    guard case .bitmap = layout.tail,
-      let data = rest.first(where: { $0.name == "bitmap_data" }),
+    guard let data = rest.first(where: { $0.name == "bitmap_data" }),
       let length = rest.first(where: { $0.name == "bitmap_size" }),
       let address = before.number(at: data.offset, width: 8),
       let size = before.number(at: length.offset, width: 8)
-    else { return [] }
-    naming.extend(address: address, byteCount: size)
+    else { return nil }
+    return (address, size)
+  }
+
+  private func content(of bitmap: (address: UInt64, byteCount: UInt64)) -> TracedBytes {
     let shown = memory.readable(
-      at: UserAddress(address), count: Int(min(size, UInt64(TracedBytes.maximum))))
-    let bytes = TracedBytes(shown, omitted: size - UInt64(shown.count))
-    return [TracedField("bitmap", .bytes(bytes))]
+      at: UserAddress(bitmap.address),
+      count: Int(min(bitmap.byteCount, UInt64(TracedBytes.maximum))))
+    return TracedBytes(shown, omitted: bitmap.byteCount - UInt64(shown.count))
   }
 }

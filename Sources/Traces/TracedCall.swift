@@ -19,6 +19,7 @@ public import DMATypes
 /// - dup is invisible, `close` stands for the last close in its process. A process that ends with
 ///   files open closes them by `exit()`, in recordings of the kernel's own nodes; our own backends
 ///   learn of it later, and write no line.
+/// - `bitmap` among the arguments is what stood in a bitmap before, unless that was all zeros.
 /// - `load` and `store` are accesses to mapped registers. Our own backends see each; a recording of
 ///   the kernel's nodes has none, because there they are no calls.
 /// - `present` in the answer of a call that was EFAULT is how many bytes were there: of the memory
