@@ -38,7 +38,7 @@ struct RegionPlan: Sendable {
       }
     }
     // The first page that is not there is the region's, too.
-    if let place = fields["vaddr"], let present = call.present {
+    if let place = fields["vaddr"] ?? fields["bitmap_data"], let present = call.present {
       reach(place, present + Self.pageBytes)
     }
   }

@@ -45,7 +45,9 @@ extension TracedCall {
       guard let request = Vocabulary.requests(of: handle).first(where: { [$0.name] == words }),
         var argument = try? request.argument.encode(value, resolve)
       else { return nil }
-      if structure?["vaddr"] == nil, let present, case .bytes(let bytes, _, _) = argument {
+      if structure?["vaddr"] == nil, structure?["bitmap_data"] == nil, let present,
+        case .bytes(let bytes, _, _) = argument
+      {
         let zeros = [UInt8](repeating: 0, count: max(0, Int(clamping: present) - bytes.count))
         argument = .bytes(bytes + zeros, room: bytes.count + zeros.count, memory: .cut)
       }
@@ -56,8 +58,8 @@ extension TracedCall {
 }
 
 extension TracedCall {
-  /// How many bytes were there when a call was EFAULT: of the memory that MAP_DMA was to pin, or of
-  /// the structure's `argsz`.
+  /// How many bytes were there when a call was EFAULT: of the memory that MAP_DMA was to pin, of
+  /// the bitmap, or of the structure's `argsz`.
   public var present: UInt64? {
     guard case .structure(let fields)? = output, case .hex(let count)? = fields["present"] else {
       return nil

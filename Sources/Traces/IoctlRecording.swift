@@ -96,7 +96,7 @@ public struct IoctlRecording<Memory: TracedMemory> {
     let after = memory.readable(at: argument, count: max(room, layout.byteCount))
     var output =
       layout.output(before: before, after: after, isGranted: result >= 0, &naming) ?? []
-    output += fault(result)
+    output += fault(result, layout)
     output += shortage(result, in: call, layout, room)
     if result >= 0 { output += granted(layout, &naming) }
     if !output.isEmpty { call.output = .structure(output) }
@@ -118,7 +118,8 @@ public struct IoctlRecording<Memory: TracedMemory> {
   private func shortage(
     _ result: Int, in call: TracedCall, _ layout: StructureLayout, _ room: Int
   ) -> [TracedField] {
-    guard result == -Int(Errno.badAddress.rawValue), !isMap, room > layout.byteCount,
+    guard result == -Int(Errno.badAddress.rawValue), !isMap, bitmap(of: layout) == nil,
+      room > layout.byteCount,
       call.structure?.last?.name != nil
     else { return [] }
     let there = memory.present(at: argument, count: UInt64(room), for: .write)
@@ -127,8 +128,13 @@ public struct IoctlRecording<Memory: TracedMemory> {
 
   private var isMap: Bool { layout?.name == "VFIO_IOMMU_MAP_DMA" }
 
-  /// How much of the memory is there that a refused MAP_DMA asked for.
-  private func fault(_ result: Int) -> [TracedField] {
+  /// How much of the memory is there that a refused MAP_DMA asked for, or of a bitmap.
+  private func fault(_ result: Int, _ layout: StructureLayout) -> [TracedField] {
+    if result == -Int(Errno.badAddress.rawValue), let place = bitmap(of: layout) {
+      let there = memory.present(
+        at: UserAddress(place.address), count: place.byteCount, for: .write)
+      return there < place.byteCount ? [TracedField("present", .hex(there))] : []
+    }
     guard isMap, result == -Int(Errno.badAddress.rawValue),
       let flags = before.number(at: 4, width: 4), let address = before.number(at: 8, width: 8),
       let size = before.number(at: 24, width: 8)

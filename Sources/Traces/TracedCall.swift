@@ -23,7 +23,7 @@ public import DMATypes
 /// - `load` and `store` are accesses to mapped registers. Our own backends see each; a recording of
 ///   the kernel's nodes has none, because there they are no calls.
 /// - `present` in the answer of a call that was EFAULT is how many bytes were there: of the memory
-///   that MAP_DMA was to pin, or of the structure's `argsz`.
+///   that MAP_DMA was to pin, of the bitmap, or of the structure's `argsz`.
 public struct TracedCall: Hashable, Sendable {
   /// Which process of the run calls, from 1.
   public var process: Int
