@@ -2,7 +2,9 @@
 """Lists what a machine shows of its VFIO devices, a line a file: path, type, mode, content or target.
 
 Run in the kernel lab after binding 0000:00:05.0, 0000:00:06.0, 0000:02:01.0 and 0000:02:02.0 to
-vfio-pci in this order. Files of devices that are the lab's own are left out: see `foreign`.
+vfio-pci in this order (linux-6.12.txt: the native kernel), or 0000:00:05.0 and 0000:02:01.0 only
+(linux-6.12-pure.txt: the one without legacy VFIO). Files of devices that are the lab's own are left
+out: see `foreign`.
 """
 
 import os
@@ -53,4 +55,5 @@ def show(path):
 
 
 for root in ROOTS.split():
-    show(root)
+    if os.path.lexists(root):  # a kernel without legacy VFIO lacks some
+        show(root)

@@ -40,10 +40,15 @@ public struct HostFacts: Hashable, Sendable {
   public var kernel: String
   /// The groups.
   public var platform: HostPlatform
-  /// The names of the machine's IOMMUs (`/sys/class/iommu`).
-  public var iommus: [String]
+  /// The machine's IOMMUs by their names in `/sys/class/iommu`.
+  public var iommus: [String: IOMMUModel]
   /// Which of them serves a device.
   public var iommuOfDevice: [DeviceName: String]
+  /// The members of groups that are bridges: they go with a group and are of no use to a program.
+  public var bridges: Set<DeviceName>
+  /// Devices that are bound to VFIO and in no group, as mediated devices are where the kernel has
+  /// no VFIO groups.
+  public var ungrouped: [HostDevice]
   /// What `/dev/vfio/vfio` is.
   public var containerNode: ContainerNode
   /// What `/dev/iommu` is.
@@ -75,8 +80,10 @@ public struct HostFacts: Hashable, Sendable {
   public init(kernel: String = "", platform: HostPlatform = HostPlatform(groups: [])) {
     self.kernel = kernel
     self.platform = platform
-    iommus = []
+    iommus = [:]
     iommuOfDevice = [:]
+    bridges = []
+    ungrouped = []
     containerNode = .absent
     iommuNode = .absent
     groupNodes = []

@@ -6,13 +6,16 @@ extension HostFacts {
   /// Looks at a machine whose root directory is `root` (empty for this one).
   ///
   /// Nodes are opened and closed again; no device is taken. What cannot be seen is left as if it
-  /// were not there.
-  public init(lookingAt root: String) {
+  /// were not there. What devices are used for and who holds groups is looked for in detail only.
+  public init(lookingAt root: String, inDetail: Bool = false) {
     self.init()
     let sysfs = "\(root)/sys"
     kernel = Sysfs.word("\(root)/proc/sys/kernel/osrelease") ?? ""
     platform = (try? HostPlatform(sysfs: sysfs)) ?? HostPlatform(groups: [])
-    iommus = names("\(sysfs)/class/iommu")
+    for name in (try? Sysfs.namesIfThere(in: "\(sysfs)/class/iommu")) ?? [] {
+      let link = Sysfs.link("\(sysfs)/class/iommu/\(name)") ?? ""
+      iommus[name] = IOMMUModel(name: name, link: link)
+    }
     containerNode = Node.container("\(root)/dev/vfio/vfio", sysfs: sysfs)
     iommuNode = Node.access("\(root)/dev/iommu")
     for group in platform.groups {
@@ -22,17 +25,34 @@ extension HostFacts {
       for device in group.devices {
         let path = "\(sysfs)/kernel/iommu_groups/\(group.number.rawValue)/devices/\(device.name)"
         iommuOfDevice[device.name] = Sysfs.target("\(path)/iommu")
+        if Sysfs.word("\(path)/class")?.hasPrefix("0x06") == true { bridges.insert(device.name) }
         if let cdev = device.cdev {
           cdevNodes[cdev] = Node.access("\(root)/dev/vfio/devices/\(cdev)")
         }
       }
     }
+    ungrouped = readUngrouped("\(sysfs)/class/vfio-dev")
     hasPCIDriver = Node.exists("\(sysfs)/bus/pci/drivers/vfio-pci")
-    uses = DeviceUses(root: root, platform: platform).found
-    holders = Holders(root: root, platform: platform).found
+    if inDetail {
+      uses = DeviceUses(root: root, platform: platform).found
+      holders = Holders(root: root, platform: platform).found
+    }
     readPrivileges(root)
     let parameter = "\(sysfs)/module/iommufd/parameters/allow_unsafe_interrupts"
     allowsUnsafeInterrupts = Sysfs.word(parameter).map { $0 == "Y" }
+  }
+
+  /// Devices of VFIO that no group has: each entry of the class is a link below its device.
+  private func readUngrouped(_ place: String) -> [HostDevice] {
+    let members = Set(platform.groups.flatMap(\.devices).map(\.name.rawValue))
+    return ((try? Sysfs.namesIfThere(in: place)) ?? []).sorted().compactMap { cdev in
+      let path = (Sysfs.link("\(place)/\(cdev)") ?? "").split(separator: "/").map(String.init)
+      guard path.count > 2, path[path.count - 2] == "vfio-dev" else { return nil }
+      let name = path[path.count - 3]
+      guard !members.contains(name) else { return nil }
+      let driver = Sysfs.target("\(place)/\(cdev)/device/driver")
+      return HostDevice(name: DeviceName(rawValue: name), driver: driver, cdev: cdev, isPCI: false)
+    }
   }
 
   private mutating func readPrivileges(_ root: String) {
@@ -62,10 +82,6 @@ extension HostFacts {
   private func status(_ path: String, _ key: String) -> String? {
     Sysfs.text(path)?.split(separator: "\n").first { $0.hasPrefix(key) }
       .flatMap { $0.split(separator: "\t").last.map(String.init) }
-  }
-
-  private func names(_ path: String) -> [String] {
-    ((try? Sysfs.namesIfThere(in: path)) ?? []).sorted()
   }
 }
 

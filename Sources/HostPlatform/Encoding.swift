@@ -10,7 +10,7 @@ extension HostPlatform {
     for group in groups {
       writer.put(group.number.rawValue)
       writer.put(group.type)
-      writer.put(group.isNoIOMMU)
+      writer.put(group.kind.code)
       writer.put(UInt32(group.devices.count))
       for device in group.devices { writer.put(device) }
       writer.put(UInt32(group.reservedRegions.count))
@@ -54,7 +54,7 @@ extension HostGroup {
   fileprivate init(from reader: inout ByteReader) throws(Malformed) {
     self.init(
       number: GroupNumber(rawValue: try reader.take()), type: try reader.takeText(),
-      isNoIOMMU: try reader.take(), devices: [])
+      kind: try GroupFacts.Kind(code: try reader.take()), devices: [])
     for _ in 0..<(try reader.take() as UInt32) { devices.append(try HostDevice(from: &reader)) }
     for _ in 0..<(try reader.take() as UInt32) {
       let start = IOVA(try reader.take() as UInt64)
@@ -77,6 +77,25 @@ extension HostDevice {
     major = try reader.take()
     minor = try reader.take()
     isPCI = try reader.take()
+  }
+}
+
+extension GroupFacts.Kind {
+  fileprivate var code: UInt8 {
+    switch self {
+    case .physical: 0
+    case .emulated: 1
+    case .noIOMMU: 2
+    }
+  }
+
+  fileprivate init(code: UInt8) throws(Malformed) {
+    switch code {
+    case 0: self = .physical
+    case 1: self = .emulated
+    case 2: self = .noIOMMU
+    default: throw Malformed()
+    }
   }
 }
 

@@ -17,8 +17,9 @@ public struct HostGroup: Hashable, Sendable {
   /// The kernel's word for the group's default domain (`DMA-FQ`, `identity`, …); empty where the
   /// kernel tells none.
   public var type: String
-  /// Whether VFIO made the group for a device without an IOMMU.
-  public var isNoIOMMU: Bool
+  /// What stands behind it: for mediated devices, and for devices without an IOMMU, VFIO itself
+  /// makes a group.
+  public var kind: GroupFacts.Kind
   /// Its members in the order of their names, those included that no driver is bound to.
   public var devices: [HostDevice]
   /// What no device of the group can use for DMA, with the kernel's reasons.
@@ -26,12 +27,12 @@ public struct HostGroup: Hashable, Sendable {
 
   /// States a group.
   public init(
-    number: GroupNumber, type: String = "", isNoIOMMU: Bool = false, devices: [HostDevice],
-    reservedRegions: [ReservedRegion] = []
+    number: GroupNumber, type: String = "", kind: GroupFacts.Kind = .physical,
+    devices: [HostDevice], reservedRegions: [ReservedRegion] = []
   ) {
     self.number = number
     self.type = type
-    self.isNoIOMMU = isNoIOMMU
+    self.kind = kind
     self.devices = devices
     self.reservedRegions = reservedRegions
   }

@@ -13,7 +13,13 @@ extension HostPlatform {
     groups = []
     for name in try Sysfs.namesIfThere(in: place) {
       guard let number = UInt32(name) else { continue }
-      groups.append(try HostGroup(GroupNumber(rawValue: number), at: "\(place)/\(name)"))
+      var group = try HostGroup(GroupNumber(rawValue: number), at: "\(place)/\(name)")
+      // VFIO gives both kinds of its own groups this name, and one kind's nodes another.
+      if Sysfs.word("\(place)/\(name)/name") == "vfio-noiommu" {
+        let isNoIOMMU = Sysfs.link("\(root)/class/vfio/noiommu-\(number)") != nil
+        group.kind = isNoIOMMU ? .noIOMMU : .emulated
+      }
+      groups.append(group)
     }
     groups.sort { $0.number < $1.number }
   }
@@ -23,7 +29,7 @@ extension HostGroup {
   fileprivate init(_ number: GroupNumber, at path: String) throws(Errno) {
     self.number = number
     type = Sysfs.word("\(path)/type") ?? ""
-    isNoIOMMU = Sysfs.word("\(path)/name") == "vfio-noiommu"
+    kind = .physical
     devices = try Sysfs.namesIfThere(in: "\(path)/devices").sorted()
       .map { name throws(Errno) in try HostDevice(name, at: "\(path)/devices/\(name)") }
     reservedRegions = Sysfs.text("\(path)/reserved_regions").map(Self.regions) ?? []

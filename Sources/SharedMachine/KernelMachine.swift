@@ -87,7 +87,7 @@ final class KernelMachine: @unchecked Sendable {
     let group = groups[index]
     let iommu = probedIOMMU(ofGroupAt: index)?.facts
     return GroupFacts(
-      number: group.number, kind: group.isNoIOMMU ? .noIOMMU : .physical,
+      number: group.number, kind: group.kind,
       devices: devices.filter { $0.group == index }.map(\.name), isViable: isViable,
       reservedRegions: group.reservedRegions,
       // The kernel tells nobody whether they are isolated; without leave it binds only if so.

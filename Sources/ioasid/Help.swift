@@ -7,8 +7,10 @@ enum Help {
 
     ioasid run [--backend software|iommufd|auto] [--platform FILE] [--trace FILE] [--verbose]
                -- PROGRAM [ARGUMENT…]
-        Becomes PROGRAM, in a view of the machine that has the platform's devices.
-        --backend   what translates: software is the embedded IOMMU, and the default
+        Becomes PROGRAM, in a view of a machine with legacy VFIO.
+        --backend   what translates: software, the default, is the embedded IOMMU with simulated
+                    devices; iommufd is this machine's /dev/iommu with its own devices; auto takes
+                    what works here, and says on stderr which and why
         --platform  the machine to show, as JSON; without it the built-in one
         --trace     appends the conversation to FILE, one line a call
         --verbose   tells on stderr what devices do wrong
@@ -22,6 +24,11 @@ enum Help {
         --on        native and compat are the machine's own nodes, with type1 or with the kernel's
                     emulation of it behind them; oracle is the model that tests compare with
         --all       goes on after the first difference
+    ioasid doctor [--platform FILE] [--json]
+        Says of this machine, or of a platform, what legacy programs can be given: nodes, rights,
+        each group with who is locked out and how to take it, and what cannot be exact.
+    ioasid backends [--json]
+        Lists each backend, what it can and cannot do here, and why.
     ioasid platform [FILE]
         Prints the built-in platform, or the one in FILE after checking it, as JSON.
     ioasid bench [--json] [--quick]
@@ -35,8 +42,8 @@ enum Help {
     ioasid --help, ioasid --version
 
     Exit status of run and record: the program's own; 127 when it is not found and 126 when it
-    cannot be executed; 1 when the view cannot be built or the platform is refused. Of replay: 1
-    when there is a difference. 2 when the command line makes no sense.
+    cannot be executed; 1 when the view cannot be built, or the platform or the backend is refused.
+    Of replay: 1 when there is a difference. 2 when the command line makes no sense.
 
     """
 }

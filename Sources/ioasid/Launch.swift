@@ -36,7 +36,8 @@ protocol RunView {
 struct Launch {
   /// The file that calls are appended to, if there is to be one.
   let trace: String?
-  let isVerbose: Bool
+  /// What else the command line asked for.
+  let options: MachineImage.Options
 
   func build(_ view: some RunView) throws(Refusal) {
     let namespace = try MountNamespace()
@@ -49,9 +50,9 @@ struct Launch {
     do throws(System.Failure) {
       try namespace.makeDirectories(MountNamespace.scaffold + "/view")
       var files = SharedFiles(namespace: namespace)
+      files.image.options = options
       roots = try view.stage(in: namespace, noting: &files)
       if let trace { try files.makeTrace(trace) }
-      if isVerbose { files.image.options.insert(.verbose) }
       try files.writeMachine()
     } catch { throw Refusal("cannot make the view: \(error.text)") }
     roots.append(RunPaths.run)

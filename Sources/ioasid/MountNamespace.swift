@@ -81,8 +81,8 @@ struct MountNamespace {
   /// Where a path of the view is made.
   func staged(_ path: String) -> String { "\(Self.scaffold)/view\(path)" }
 
-  /// Makes a device node of the view. A user namespace may make none but 0, 0; neither can be opened
-  /// on this tmpfs.
+  /// Makes a device node of the view. A user namespace may make none but 0, 0; neither can be
+  /// opened on this tmpfs.
   func makeNode(
     _ path: String, major: UInt32, minor: UInt32, mode: UInt32
   ) throws(System.Failure) {

@@ -54,7 +54,7 @@ struct Program {
     try become()
   }
 
-  /// The same, with nothing preloaded.
+  /// The same with nothing preloaded.
   func become() throws(Refusal) {
     var words = unsafe arguments.map { unsafe strdup($0) }
     unsafe words.append(nil)

@@ -1,5 +1,6 @@
 import Diagnosis
 import Glibc
+import MachineFile
 import SimulatedPlatform
 
 /// `ioasid run`: builds the view and becomes the program.
@@ -14,7 +15,7 @@ enum RunCommand {
     var backend = Backend.software
     var platform: String?
     var trace: String?
-    var isVerbose = false
+    var options: MachineImage.Options = []
     var program: [String] = []
   }
 
@@ -24,7 +25,7 @@ enum RunCommand {
     let program = try Program(arguments.program)
     let preload = try Program.preload()
     if let trace = arguments.trace { try checkTrace(trace) }
-    let launch = Launch(trace: arguments.trace, isVerbose: arguments.isVerbose)
+    let launch = Launch(trace: arguments.trace, options: arguments.options)
     switch try choose(arguments) {
     case .native: try program.become()
     case .iommufd(let facts): try launch.build(HostView(facts: facts))
@@ -55,15 +56,14 @@ enum RunCommand {
     case .automatic:
       let facts = HostFacts(lookingAt: "")
       let choice = facts.automaticChoice(simulating: arguments.platform != nil)
+      guard choice.backend != .native || arguments.trace == nil else {
+        throw Refusal("auto takes native here, where nothing is traced: use ioasid record")
+      }
       System.say(choice.line + "\n", to: STDERR_FILENO)
-      switch choice.backend {
-      case .iommufd: return .iommufd(facts)
-      case .software: return .software
-      case .native:
-        guard arguments.trace == nil else {
-          throw Refusal("nothing is traced where the program runs untouched: use ioasid record")
-        }
-        return .native
+      return switch choice.backend {
+      case .iommufd: .iommufd(facts)
+      case .software: .software
+      case .native: .native
       }
     }
   }
@@ -83,7 +83,7 @@ enum RunCommand {
       case "--backend": arguments.backend = try backend(value())
       case "--platform": arguments.platform = try value()
       case "--trace": arguments.trace = try value()
-      case "--verbose" where joined == nil: arguments.isVerbose = true
+      case "--verbose" where joined == nil: arguments.options.insert(.verbose)
       case "--":
         arguments.program = Array(rest)
         rest = []

@@ -5,6 +5,8 @@ func begin(_ arguments: [String]) throws(Refusal) {
   switch arguments.first {
   case "run": try RunCommand.run(rest)
   case "platform": try PlatformCommand.run(rest)
+  case "doctor": try DoctorCommand.run(rest)
+  case "backends": try BackendsCommand.run(rest)
   case "bench": try BenchCommand.run(rest)
   case "record": try RecordCommand.run(rest)
   case "replay": try ReplayCommand.run(rest)

@@ -31,7 +31,8 @@ struct Machine {
             device("0000:02:02.0", "ahci"),
           ]),
       ]))
-    facts.iommus = ["dmar0"]
+    facts.iommus = ["dmar0": .intel]
+    facts.bridges = [DeviceName(rawValue: "0000:01:00.0")]
     facts.iommuOfDevice = [DeviceName(rawValue: "0000:00:05.0"): "dmar0"]
     facts.containerNode = container
     facts.iommuNode = .allowed

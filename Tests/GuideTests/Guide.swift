@@ -51,7 +51,9 @@ struct Markdown {
   /// Where links may lead: explicit anchors, and headings as GitHub spells them.
   var anchors: [String] {
     lines.compactMap { line in
-      if line.hasPrefix("<a id=\"") { return String(line.dropFirst(7).prefix { $0 != "\"" }) }
+      if let anchor = line.firstRange(of: "<a id=\"") {
+        return String(line[anchor.upperBound...].prefix { $0 != "\"" })
+      }
       guard line.hasPrefix("#"), line.contains("# ") else { return nil }
       return line.drop { $0 == "#" || $0 == " " }.lowercased()
         .filter { $0.isLetter || $0.isNumber || $0 == " " || $0 == "-" }

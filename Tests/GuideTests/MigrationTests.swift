@@ -1,4 +1,5 @@
 import DMATypes
+import Diagnosis
 import Shim
 import Testing
 
@@ -70,5 +71,14 @@ struct MigrationTests {
       "capabilities", "timing", "kernel-log",
     ]
     #expect(needed.filter { !anchors.contains($0) } == [])
+  }
+
+  @Test("Each limit of a backend has its section, and each section of iommufd's its limit")
+  func limitsOfBackends() throws {
+    let anchors = Markdown(try Guide.text("MIGRATION.md")).anchors
+    let sections = Set(Limit.all.map(\.section))
+    #expect(sections.filter { !anchors.contains($0) }.sorted() == [])
+    let orphans = anchors.filter { $0.hasPrefix("iommufd-") && !sections.contains($0) }
+    #expect(orphans == [])
   }
 }

@@ -23,7 +23,7 @@ struct MachineGenerator {
   private mutating func group() -> HostGroup {
     HostGroup(
       number: GroupNumber(rawValue: UInt32(next(below: 100))),
-      type: pick(["", "DMA-FQ", "identity"]), isNoIOMMU: next(below: 4) == 0,
+      type: pick(["", "DMA-FQ", "identity"]), kind: pick([.physical, .emulated, .noIOMMU]),
       devices: (0..<next(below: 4)).map { _ in device() },
       reservedRegions: (0..<next(below: 3)).map { _ in
         let start = next(below: 1 << 30)

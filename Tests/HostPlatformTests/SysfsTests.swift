@@ -1,20 +1,21 @@
 import AddressSpaces
 import DMATypes
 import HostPlatform
+import MachineTrees
 import Testing
 
 @Suite("Reading a machine's groups")
 struct SysfsTests {
   @Test("The native lab machine is read whole")
   func nativeLab() throws {
-    let tree = try SysfsTree(recording: "linux-6.12.txt")
-    let machine = try HostPlatform(sysfs: tree.root)
+    let tree = try MachineTree(recording: "linux-6.12.txt")
+    let machine = try HostPlatform(sysfs: tree.sysfs)
     #expect(machine.groups.map(\.number.rawValue) == [2, 3, 4, 6])
     let window = ReservedRegion(
       range: IOVARange(start: IOVA(0xfee0_0000), last: IOVA(0xfeef_ffff)), kind: .interrupt)
     for group in machine.groups {
       #expect(group.reservedRegions == [window] && group.reserved == [window.range])
-      #expect(group.type == "DMA-FQ" && !group.isNoIOMMU && group.isViable)
+      #expect(group.type == "DMA-FQ" && group.kind == .physical && group.isViable)
     }
     let single = try #require(machine.groups.first { $0.number.rawValue == 3 })
     #expect(
@@ -39,24 +40,24 @@ struct SysfsTests {
       (["vfio-pci-of-a-vendor"], true), ([], true),
     ] as [([String?], Bool)])
   func viability(drivers: [String?], isViable: Bool) throws {
-    let tree = try SysfsTree()
-    try tree.directory("kernel/iommu_groups/7/devices")
+    let tree = try MachineTree()
+    try tree.directory("sys/kernel/iommu_groups/7/devices")
     for (index, driver) in drivers.enumerated() {
       try tree.device("0000:00:0\(index).0", group: 7, driver: driver)
     }
-    let group = try #require(try HostPlatform(sysfs: tree.root).groups.first)
+    let group = try #require(try HostPlatform(sysfs: tree.sysfs).groups.first)
     #expect(group.devices.count == drivers.count && group.isViable == isViable)
     #expect(group.hindrances.isEmpty == isViable)
   }
 
   @Test("A driver of any name is VFIO's once it has registered the device")
   func vendorDrivers() throws {
-    let tree = try SysfsTree()
+    let tree = try MachineTree()
     try tree.device("0000:00:01.0", group: 1, driver: "mlx5_vfio_pci")
-    try tree.write("devices/pci0000:00/0000:00:01.0/vfio-dev/vfio5/dev", "511:5\n")
+    try tree.write("sys/devices/pci0000:00/0000:00:01.0/vfio-dev/vfio5/dev", "511:5\n")
     try tree.device("0000:00:02.0", group: 1, driver: "mlx5_vfio_pci")
-    try tree.directory("devices/pci0000:00/0000:00:02.0/vfio-dev/vfio6")
-    let group = try #require(try HostPlatform(sysfs: tree.root).groups.first)
+    try tree.directory("sys/devices/pci0000:00/0000:00:02.0/vfio-dev/vfio6")
+    let group = try #require(try HostPlatform(sysfs: tree.sysfs).groups.first)
     #expect(group.isViable && group.devices.allSatisfy(\.isBoundToVFIO))
     #expect(group.devices.map(\.cdev) == ["vfio5", nil], "a kernel without cdevs gives no number")
     #expect(group.devices[0].major == 511 && group.devices[0].minor == 5)
@@ -64,9 +65,9 @@ struct SysfsTests {
 
   @Test("Regions that firmware lets go of stay usable, unknown ones do not")
   func regions() throws {
-    let tree = try SysfsTree()
+    let tree = try MachineTree()
     try tree.write(
-      "kernel/iommu_groups/0/reserved_regions",
+      "sys/kernel/iommu_groups/0/reserved_regions",
       """
       0x0000000000000000 0x0000000000ffffff direct
       0x00000000bdf6f000 0x00000000bdf7efff direct-relaxable
@@ -76,7 +77,7 @@ struct SysfsTests {
       0x2 0x1 msi
 
       """)
-    let group = try #require(try HostPlatform(sysfs: tree.root).groups.first)
+    let group = try #require(try HostPlatform(sysfs: tree.sysfs).groups.first)
     #expect(
       group.reservedRegions.map(\.kind) == [.direct, .directRelaxable, .interrupt, .reserved])
     #expect(group.reserved.map(\.start.rawValue) == [0, 0xfee0_0000, 0xfd_0000_0000])
@@ -85,19 +86,32 @@ struct SysfsTests {
 
   @Test("A device that is no PCI function, a group of no IOMMU, names that are no numbers")
   func others() throws {
-    let tree = try SysfsTree()
-    try tree.link("devices/platform/uart/subsystem", to: "../../../bus/platform")
-    try tree.link("kernel/iommu_groups/9/devices/uart", to: "../../../../devices/platform/uart")
-    try tree.write("kernel/iommu_groups/9/name", "vfio-noiommu\n")
-    try tree.directory("kernel/iommu_groups/other")
-    let groups = try HostPlatform(sysfs: tree.root).groups
-    #expect(groups.count == 1 && groups[0].isNoIOMMU && !groups[0].devices[0].isPCI)
+    let tree = try MachineTree()
+    try tree.link("sys/devices/platform/uart/subsystem", to: "../../../bus/platform")
+    try tree.link("sys/kernel/iommu_groups/9/devices/uart", to: "../../../../devices/platform/uart")
+    try tree.link("sys/class/vfio/noiommu-9", to: "../../devices/virtual/vfio/noiommu-9")
+    try tree.write("sys/kernel/iommu_groups/9/name", "vfio-noiommu\n")
+    try tree.directory("sys/kernel/iommu_groups/other")
+    let groups = try HostPlatform(sysfs: tree.sysfs).groups
+    #expect(groups.count == 1 && groups[0].kind == .noIOMMU && !groups[0].devices[0].isPCI)
+  }
+
+  @Test("A mediated device's group has the same name and other nodes")
+  func mediated() throws {
+    let tree = try MachineTree()
+    let place = "devices/virtual/mtty/mtty/83b8f4f2"
+    try tree.link("sys/kernel/iommu_groups/7/devices/83b8f4f2", to: "../../../../\(place)")
+    try tree.write("sys/kernel/iommu_groups/7/name", "vfio-noiommu\n")
+    try tree.link("sys/class/vfio/7", to: "../../devices/virtual/vfio/7")
+    try tree.write("sys/\(place)/vfio-dev/vfio0/dev", "252:0\n")
+    let group = try #require(try HostPlatform(sysfs: tree.sysfs).groups.first)
+    #expect(group.kind == .emulated && group.isViable && group.cdevs.map(\.cdev) == ["vfio0"])
   }
 
   @Test("No IOMMU is no groups; no sysfs is an error")
   func nothing() throws {
-    let tree = try SysfsTree()
-    #expect(try HostPlatform(sysfs: tree.root) == HostPlatform(groups: []))
+    let tree = try MachineTree()
+    #expect(try HostPlatform(sysfs: tree.sysfs) == HostPlatform(groups: []))
     #expect(throws: Errno.notFound) { try HostPlatform(sysfs: "\(tree.root)/none") }
   }
 }
