@@ -72,6 +72,8 @@ let targets: [Target] = [
   module("MachineFile", []),
   module("HostPlatform", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   module("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
+  module("Recorder", ["DMATypes", "Traces", "CLinux"], touchesMemory: true),
+  module("Replayer", ["DMATypes", "Traces", "UAPI", "Conformance", "CLinux"], touchesMemory: true),
   module(
     "SharedMachine",
     [
@@ -87,7 +89,7 @@ let targets: [Target] = [
     "Conformance",
     [
       "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU", "LinuxIOMMUFD",
-      "CLinux",
+      "CLinux", "Traces",
     ],
     touchesMemory: true),
   module("PlatformFile", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
@@ -97,7 +99,8 @@ let targets: [Target] = [
     name: "ioasid",
     dependencies: [
       "AddressSpaces", "CLinux", "Conformance", "Diagnosis", "DMATypes", "HostPlatform",
-      "MachineFile", "PlatformFile", "PlatformView", "SimulatedPlatform", "SoftwareIOMMU",
+      "MachineFile", "PlatformFile", "PlatformView", "Recorder", "Replayer", "SimulatedPlatform",
+      "SoftwareIOMMU", "Traces",
     ],
     swiftSettings: settings(touchesMemory: true)),
 
@@ -115,6 +118,7 @@ let targets: [Target] = [
   tests("HostPlatform", ["AddressSpaces", "DMATypes", "MachineTrees"]),
   tests("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
+  tests("Replayer", ["DMATypes", "Traces"]),
   tests("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
   tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),

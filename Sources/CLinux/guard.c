@@ -43,6 +43,42 @@ __asm__(
     "  mov $14, %eax\n"  // EFAULT
     "  ret\n"
     ".size clinux_fill, . - clinux_fill\n"
+    ".globl clinux_load\n.type clinux_load,@function\n"
+    "clinux_load:\n"
+    "  cmp $2, %esi\n"
+    "  ja 1f\n"
+    "  je 2f\n"
+    "  movzbl (%rdi), %eax\n"
+    "  jmp 4f\n"
+    "2: movzwl (%rdi), %eax\n"
+    "  jmp 4f\n"
+    "1: cmp $4, %esi\n"
+    "  ja 3f\n"
+    "  movl (%rdi), %eax\n"
+    "  jmp 4f\n"
+    "3: mov (%rdi), %rax\n"
+    "4: mov %rax, (%rdx)\n"
+    "  xor %eax, %eax\n"
+    "  ret\n"
+    ".size clinux_load, . - clinux_load\n"
+    ".globl clinux_store\n.type clinux_store,@function\n"
+    "clinux_store:\n"
+    "  cmp $2, %esi\n"
+    "  ja 1f\n"
+    "  je 2f\n"
+    "  movb %dl, (%rdi)\n"
+    "  jmp 4f\n"
+    "2: movw %dx, (%rdi)\n"
+    "  jmp 4f\n"
+    "1: cmp $4, %esi\n"
+    "  ja 3f\n"
+    "  movl %edx, (%rdi)\n"
+    "  jmp 4f\n"
+    "3: mov %rdx, (%rdi)\n"
+    "4: xor %eax, %eax\n"
+    "  ret\n"
+    "clinux_store_end:\n"
+    ".size clinux_store, . - clinux_store\n"
     ".globl clinux_touch_for_read\n.type clinux_touch_for_read,@function\n"
     "clinux_touch_for_read:\n"
     "  xor %eax, %eax\n"
@@ -69,12 +105,14 @@ __asm__(
     "  ret\n"  // rax counts the bytes of the pages before the bad one
     ".size clinux_touch_for_write, . - clinux_touch_for_write\n");
 
-extern const char clinux_copy_end[], clinux_copy_fault[], clinux_touch_end[], clinux_touch_fault[];
+extern const char clinux_store_end[], clinux_copy_end[], clinux_copy_fault[], clinux_touch_end[], clinux_touch_fault[];
 
 int32_t clinux_fix_up(void *context) {
   greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
   uintptr_t at = (uintptr_t)registers[REG_RIP];
   if (at - (uintptr_t)clinux_copy < (uintptr_t)clinux_copy_end - (uintptr_t)clinux_copy)
+    registers[REG_RIP] = (greg_t)clinux_copy_fault;
+  else if (at - (uintptr_t)clinux_load < (uintptr_t)clinux_store_end - (uintptr_t)clinux_load)
     registers[REG_RIP] = (greg_t)clinux_copy_fault;
   else if (at - (uintptr_t)clinux_touch_for_read < (uintptr_t)clinux_touch_end - (uintptr_t)clinux_touch_for_read)
     registers[REG_RIP] = (greg_t)clinux_touch_fault;

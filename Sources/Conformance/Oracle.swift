@@ -21,6 +21,9 @@ public struct Oracle: Contestant {
     var openDevices: [String] = []
   }
 
+  /// Beside the script's memory: as much as anybody asks for, all of it there.
+  static let endlessMemory: Range<UInt64> = 0x1000_0000_0000..<0x6000_0000_0000
+
   /// Where the script's memory lies.
   public let memoryBase: UInt64
   let world: World

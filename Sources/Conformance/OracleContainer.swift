@@ -217,6 +217,10 @@ struct OracleContainer {
   func isPinnable(_ address: UInt64, _ size: UInt64, _ access: UInt64) -> Bool {
     var done: UInt64 = 0
     while done < size {
+      if Oracle.endlessMemory.contains(address &+ done) {
+        done += 4096
+        continue
+      }
       let offset = address &+ done &- memoryBase
       guard offset < ScriptMemory.byteCount else { return false }
       switch ScriptMemory.page(at: offset) {

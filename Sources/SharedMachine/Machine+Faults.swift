@@ -33,7 +33,7 @@ extension Machine {
       if entry.protection != 0 { unsafe frame.markPresent() }
       return .notOurs
     }
-    return unsafe perform(frame, entry)
+    return inTurn { unsafe perform(frame, entry) }
   }
 
   private func perform(
@@ -48,12 +48,15 @@ extension Machine {
     }
     let unit = units[entry.device]
     let range = TrappedRange(start: UserAddress(entry.start), last: UserAddress(entry.last))
+    var accesses: [RegisterAccess] = []
     // The device's lock is held for the whole instruction: read-modify-write is atomic among
     // threads.
     let verdict = unit.withState(self) { state, environment -> FaultVerdict in
       unsafe withUnsafeMutablePointer(to: &state) { state in
         var bus = unsafe DeviceBus(
           unit: unit, entry: entry, state: state, environment: environment)
+        unsafe bus.isTraced = tracer != nil
+        defer { accesses = unsafe bus.accesses }
         var memory = ThreadMemory()
         var outcome = unsafe TrappedAccess.perform(
           bytes, registers: &registers, vectors: vectors, range: range, bus: &bus, memory: &memory)
@@ -74,6 +77,7 @@ extension Machine {
         }
       }
     }
+    for access in accesses { note(access) }
     // A repeated string instruction keeps the iterations before a fault.
     if verdict != .busError { unsafe frame.store(registers) }
     return verdict ?? .notOurs
@@ -97,6 +101,9 @@ extension Machine {
   let environment: DeviceUnitEnvironment
   /// Whether the device did not answer.
   var isRefused = false
+  /// What was done, for the trace of a run that has one.
+  var accesses: [RegisterAccess] = []
+  var isTraced = false
 
   init(
     unit: DeviceUnit, entry: TrappedMappings.Entry, state: UnsafeMutablePointer<DeviceState>,
@@ -114,8 +121,10 @@ extension Machine {
 
   mutating func read(_ address: UserAddress, byteCount: Int) -> UInt64 {
     do throws(Errno) {
-      return try unsafe unit.device.load(
+      let value = try unsafe unit.device.load(
         offset: offset(address), width: byteCount, &state.pointee)
+      unsafe note(.init(isStore: false, address: address, value: value, byteCount: byteCount))
+      return value
     } catch {
       unsafe isRefused = true
       return ~0
@@ -126,9 +135,16 @@ extension Machine {
     do throws(Errno) {
       try unsafe unit.device.store(
         value, offset: offset(address), width: byteCount, &state.pointee, in: environment)
+      unsafe note(.init(isStore: true, address: address, value: value, byteCount: byteCount))
     } catch {
       unsafe isRefused = true
     }
+  }
+}
+
+extension DeviceBus {
+  fileprivate mutating func note(_ access: RegisterAccess) {
+    if unsafe isTraced { unsafe accesses.append(access) }
   }
 }
 

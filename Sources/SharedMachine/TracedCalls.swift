@@ -11,8 +11,20 @@ extension Machine {
   /// Whether the run writes a trace.
   public var isTraced: Bool { tracer != nil }
 
+  /// Runs `body`, a call and its line, while no other thread makes a call.
+  func inTurn<Result, Failure: Error>(
+    _ body: () throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    guard let tracer else { return try body() }
+    return try tracer.turn.withLock { (_: inout Void) throws(Failure) in try body() }
+  }
+
   /// `open` with its line.
   public func tracedOpen(inode: UInt64, flags: Int32) throws(Errno) -> OpenedFile {
+    try inTurn { () throws(Errno) in try openWithLine(inode: inode, flags: flags) }
+  }
+
+  private func openWithLine(inode: UInt64, flags: Int32) throws(Errno) -> OpenedFile {
     let result: Result<OpenedFile, Errno>
     do throws(Errno) {
       result = .success(try open(inode: inode, flags: flags))
@@ -41,26 +53,32 @@ extension Machine {
 
   /// `release` with its line.
   public func tracedRelease(_ file: OpenFile) {
-    release(file)
-    tracer?.write(self) { names in
-      let handle = names.handle(of: file)
-      names.forget(file)
-      return TracedCall(.close, [TracedField(nil, .handle(handle))], result: .value(.decimal(0)))
+    inTurn {
+      release(file)
+      tracer?.write(self) { names in
+        let handle = names.handle(of: file)
+        names.forget(file)
+        return TracedCall(.close, [TracedField(nil, .handle(handle))], result: .value(.decimal(0)))
+      }
     }
   }
 
   /// `unmapTrapped` with its line.
   public func tracedUnmap(_ address: UserAddress, length: UInt64) -> Int64 {
-    let result = unmapTrapped(address, length: length)
-    note(.munmap, address, [length], result)
-    return result
+    inTurn {
+      let result = unmapTrapped(address, length: length)
+      note(.munmap, address, [length], result)
+      return result
+    }
   }
 
   /// `protectTrapped` with its line.
   public func tracedProtect(_ address: UserAddress, length: UInt64, protection: Int32) -> Int64 {
-    let result = protectTrapped(address, length: length, protection: protection)
-    note(.mprotect, address, [length, UInt64(UInt32(bitPattern: protection))], result)
-    return result
+    inTurn {
+      let result = protectTrapped(address, length: length, protection: protection)
+      note(.mprotect, address, [length, UInt64(UInt32(bitPattern: protection))], result)
+      return result
+    }
   }
 
   /// `remapTrapped` with its line.
@@ -68,12 +86,23 @@ extension Machine {
     _ address: UserAddress, length: UInt64, newLength: UInt64, flags: Int32,
     newAddress: UserAddress
   ) -> Int64 {
-    let result = remapTrapped(
-      address, length: length, newLength: newLength, flags: flags, newAddress: newAddress)
-    // MREMAP_FIXED: without it there is no fifth argument.
-    let place = flags & 2 != 0 ? newAddress.rawValue : 0
-    note(.mremap, address, [length, newLength, UInt64(UInt32(bitPattern: flags)), place], result)
-    return result
+    inTurn {
+      let result = remapTrapped(
+        address, length: length, newLength: newLength, flags: flags, newAddress: newAddress)
+      // MREMAP_FIXED: without it there is no fifth argument.
+      let place = flags & 2 != 0 ? newAddress.rawValue : 0
+      note(.mremap, address, [length, newLength, UInt64(UInt32(bitPattern: flags)), place], result)
+      return result
+    }
+  }
+
+  /// The line of an access to a mapped register.
+  func note(_ access: RegisterAccess) {
+    tracer?.write(self) { names in
+      .access(
+        isStore: access.isStore, access.address.rawValue, access.value,
+        byteCount: access.byteCount, &names)
+    }
   }
 
   private func note(
@@ -85,16 +114,33 @@ extension Machine {
   }
 }
 
+/// A load or a store that a device answered.
+struct RegisterAccess {
+  var isStore: Bool
+  var address: UserAddress
+  var value: UInt64
+  var byteCount: Int
+}
+
 extension OpenFile {
   /// `ioctl` with its line.
   public func tracedIoctl(
     _ machine: Machine, _ number: UInt64, _ argument: UInt64, descriptor: Int32 = -1,
     opened: inout OpenedFile?
   ) -> Int {
+    machine.inTurn {
+      ioctlWithLine(machine, number, argument, descriptor: descriptor, opened: &opened)
+    }
+  }
+
+  private func ioctlWithLine(
+    _ machine: Machine, _ number: UInt64, _ argument: UInt64, descriptor: Int32,
+    opened: inout OpenedFile?
+  ) -> Int {
     let recording = machine.tracer?.withNames(machine) { names in
       IoctlRecording(
         of: names.handle(of: self), request: UInt32(truncatingIfNeeded: number),
-        argument: argument, &names)
+        argument: argument, in: OwnMemory(), &names)
     }
     let result = ioctl(machine, number, argument, descriptor: descriptor, opened: &opened)
     if let recording {
@@ -111,30 +157,35 @@ extension OpenFile {
   public func tracedRead(
     _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, count: UInt64, offset: Int64
   ) -> Int64 {
-    let recording = recording(
-      machine, isWrite: false, at: address, count: count, offset: offset)
-    let result = read(machine, descriptor, address, count: count, offset: offset)
-    machine.tracer?.write(machine) { _ in recording?.call(result: result) }
-    return result
+    machine.inTurn {
+      let recording = recording(
+        machine, isWrite: false, at: address, count: count, offset: offset)
+      let result = read(machine, descriptor, address, count: count, offset: offset)
+      machine.tracer?.write(machine) { _ in recording?.call(result: result) }
+      return result
+    }
   }
 
   /// `write` with its line.
   public func tracedWrite(
     _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, count: UInt64, offset: Int64
   ) -> Int64 {
-    let recording = recording(
-      machine, isWrite: true, at: address, count: count, offset: offset)
-    let result = write(machine, descriptor, address, count: count, offset: offset)
-    machine.tracer?.write(machine) { _ in recording?.call(result: result) }
-    return result
+    machine.inTurn {
+      let recording = recording(
+        machine, isWrite: true, at: address, count: count, offset: offset)
+      let result = write(machine, descriptor, address, count: count, offset: offset)
+      machine.tracer?.write(machine) { _ in recording?.call(result: result) }
+      return result
+    }
   }
 
   private func recording(
     _ machine: Machine, isWrite: Bool, at address: UserAddress, count: UInt64, offset: Int64
-  ) -> TransferRecording? {
+  ) -> TransferRecording<OwnMemory>? {
     machine.tracer?.withNames(machine) { names in
       TransferRecording(
-        isWrite: isWrite, of: names.handle(of: self), at: address, count: count, offset: offset)
+        isWrite: isWrite, of: names.handle(of: self), at: address, count: count, offset: offset,
+        in: OwnMemory())
     }
   }
 
@@ -143,17 +194,19 @@ extension OpenFile {
     _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, length: UInt64,
     protection: Int32, flags: Int32, offset: Int64
   ) -> Int64 {
-    let result = map(
-      machine, descriptor, address, length: length, protection: protection, flags: flags,
-      offset: offset)
-    machine.tracer?.write(machine) { names in
-      .map(
-        names.handle(of: self),
-        [
-          address.rawValue, length, UInt64(UInt32(bitPattern: protection)),
-          UInt64(UInt32(bitPattern: flags)), UInt64(bitPattern: offset),
-        ], result: result, &names)
+    machine.inTurn {
+      let result = map(
+        machine, descriptor, address, length: length, protection: protection, flags: flags,
+        offset: offset)
+      machine.tracer?.write(machine) { names in
+        .map(
+          names.handle(of: self),
+          [
+            address.rawValue, length, UInt64(UInt32(bitPattern: protection)),
+            UInt64(UInt32(bitPattern: flags)), UInt64(bitPattern: offset),
+          ], result: result, &names)
+      }
+      return result
     }
-    return result
   }
 }

@@ -21,6 +21,9 @@ final class Tracer: Sendable {
   }
 
   private let names: Guarded<Names>
+  /// Held for a call and its line, so that lines have the order in which this process's threads did
+  /// what they say. Outside of every other lock.
+  let turn = Guarded<Void>(())
 
   init() { names = Guarded(Names()) }
 

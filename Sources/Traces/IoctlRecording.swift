@@ -4,17 +4,22 @@ import UAPI
 /// One ioctl while it is made: what the program said is read before, what it was told after.
 ///
 /// The same on whatever answers: the software IOMMU or the real kernel.
-public struct IoctlRecording: Sendable {
+public struct IoctlRecording<Memory: TracedMemory> {
   private let layout: RequestLayout?
   private let argument: UserAddress
   private let before: [UInt8]
+  private let memory: Memory
   private var fields: [TracedField]
+  /// What stood in the bitmap, unless that was all zeros: type1 adds to its first word.
+  private var bitmapBefore: TracedBytes?
 
-  /// Reads the argument from the calling process. `handle` must be a container, a group or a
+  /// Reads the argument from the program's memory. `handle` must be a container, a group or a
   /// device.
   public init(
-    of handle: TracedHandle, request: UInt32, argument: UInt64, _ naming: inout some TraceNaming
+    of handle: TracedHandle, request: UInt32, argument: UInt64, in memory: Memory,
+    _ naming: inout some TraceNaming
   ) {
+    self.memory = memory
     self.argument = UserAddress(argument)
     layout = Vocabulary.request(request, on: handle)
     fields = [TracedField(nil, .handle(handle))]
@@ -26,18 +31,25 @@ public struct IoctlRecording: Sendable {
       return
     }
     fields.append(TracedField(nil, .words([layout.name], rest: 0)))
-    before = Self.read(layout.argument, at: self.argument)
-    if let value = value(of: layout.argument, &naming) { fields.append(TracedField(nil, value)) }
+    before = Self.read(layout.argument, at: self.argument, in: memory)
+    guard let value = value(of: layout.argument, &naming) else { return }
+    fields.append(TracedField(nil, value))
+    if case .structure(let structure) = layout.argument, let place = bitmap(of: structure) {
+      let content = content(of: place)
+      if content.shown.contains(where: { $0 != 0 }) { bitmapBefore = content }
+    }
   }
 
-  private static func read(_ layout: ArgumentLayout, at address: UserAddress) -> [UInt8] {
+  private static func read(
+    _ layout: ArgumentLayout, at address: UserAddress, in memory: Memory
+  ) -> [UInt8] {
     switch layout {
     case .none, .value: return []
-    case .descriptor: return CallerMemory.readable(at: address, count: 4)
-    case .text: return CallerMemory.readable(at: address, count: 4096)
+    case .descriptor: return memory.readable(at: address, count: 4)
+    case .text: return memory.readable(at: address, count: 4096)
     case .structure(let layout):
-      let head = CallerMemory.readable(at: address, count: layout.byteCount)
-      return CallerMemory.readable(at: address, count: layout.inputByteCount(head))
+      let head = memory.readable(at: address, count: layout.byteCount)
+      return memory.readable(at: address, count: layout.inputByteCount(head))
     }
   }
 
@@ -75,12 +87,17 @@ public struct IoctlRecording: Sendable {
     guard case .structure(let layout) = self.layout?.argument, before.count >= layout.byteCount
     else { return call }
     if result == -Int(Errno.badAddress.rawValue) { note(fault: layout, in: &call) }
+    if result >= 0, let bitmapBefore, var parts = call.structure {
+      parts.append(TracedField("bitmap", .bytes(bitmapBefore)))
+      call.arguments[2].value = .structure(parts)
+    }
     let room = min(
       Int(before.number(at: 0, width: 4) ?? 0), StructureLayout.maximum)
-    let after = CallerMemory.readable(at: argument, count: max(room, layout.byteCount))
+    let after = memory.readable(at: argument, count: max(room, layout.byteCount))
     var output =
       layout.output(before: before, after: after, isGranted: result >= 0, &naming) ?? []
-    output += fault(result)
+    output += fault(result, layout)
+    output += shortage(result, in: call, layout, room)
     if result >= 0 { output += granted(layout, &naming) }
     if !output.isEmpty { call.output = .structure(output) }
     return call
@@ -91,21 +108,38 @@ public struct IoctlRecording: Sendable {
     let count = UInt64(layout.byteCount)
     guard case .structure(var fields) = call.arguments.last?.value,
       fields.last?.name != nil,
-      CallerMemory.present(at: argument, count: count, for: .write) < count
+      memory.present(at: argument, count: count, for: .write) < count
     else { return }
     fields.append(TracedField(nil, .mark(.readonly)))
     call.arguments[call.arguments.count - 1].value = .structure(fields)
   }
 
+  /// How much of the structure is there, up to what its `argsz` says, when that explains EFAULT.
+  private func shortage(
+    _ result: Int, in call: TracedCall, _ layout: StructureLayout, _ room: Int
+  ) -> [TracedField] {
+    guard result == -Int(Errno.badAddress.rawValue), !isMap, bitmap(of: layout) == nil,
+      room > layout.byteCount,
+      call.structure?.last?.name != nil
+    else { return [] }
+    let there = memory.present(at: argument, count: UInt64(room), for: .write)
+    return there < room ? [TracedField("present", .hex(there))] : []
+  }
+
   private var isMap: Bool { layout?.name == "VFIO_IOMMU_MAP_DMA" }
 
-  /// How much of the memory is there that a refused MAP_DMA asked for.
-  private func fault(_ result: Int) -> [TracedField] {
+  /// How much of the memory is there that a refused MAP_DMA asked for, or of a bitmap.
+  private func fault(_ result: Int, _ layout: StructureLayout) -> [TracedField] {
+    if result == -Int(Errno.badAddress.rawValue), let place = bitmap(of: layout) {
+      let there = memory.present(
+        at: UserAddress(place.address), count: place.byteCount, for: .write)
+      return there < place.byteCount ? [TracedField("present", .hex(there))] : []
+    }
     guard isMap, result == -Int(Errno.badAddress.rawValue),
       let flags = before.number(at: 4, width: 4), let address = before.number(at: 8, width: 8),
       let size = before.number(at: 24, width: 8)
     else { return [] }
-    let there = CallerMemory.present(
+    let there = memory.present(
       at: UserAddress(address), count: size, for: flags & 2 != 0 ? .write : .read)
     return there < size ? [TracedField("present", .hex(there))] : []
   }
@@ -119,17 +153,27 @@ public struct IoctlRecording: Sendable {
     {
       naming.extend(address: address, byteCount: size)
     }
+    guard let bitmap = bitmap(of: layout) else { return [] }
+    naming.extend(address: bitmap.address, byteCount: bitmap.byteCount)
+    return [TracedField("bitmap", .bytes(content(of: bitmap)))]
+  }
+
+  /// Where the program wants a bitmap.
+  private func bitmap(of layout: StructureLayout) -> (address: UInt64, byteCount: UInt64)? {
+    guard case .bitmap = layout.tail, before.count >= layout.byteCount else { return nil }
     let rest = layout.rest(before).fields
-    guard case .bitmap = layout.tail,
-      let data = rest.first(where: { $0.name == "bitmap_data" }),
+    guard let data = rest.first(where: { $0.name == "bitmap_data" }),
       let length = rest.first(where: { $0.name == "bitmap_size" }),
       let address = before.number(at: data.offset, width: 8),
       let size = before.number(at: length.offset, width: 8)
-    else { return [] }
-    naming.extend(address: address, byteCount: size)
-    let shown = CallerMemory.readable(
-      at: UserAddress(address), count: Int(min(size, UInt64(TracedBytes.maximum))))
-    let bytes = TracedBytes(shown, omitted: size - UInt64(shown.count))
-    return [TracedField("bitmap", .bytes(bytes))]
+    else { return nil }
+    return (address, size)
+  }
+
+  private func content(of bitmap: (address: UInt64, byteCount: UInt64)) -> TracedBytes {
+    let shown = memory.readable(
+      at: UserAddress(bitmap.address),
+      count: Int(min(bitmap.byteCount, UInt64(TracedBytes.maximum))))
+    return TracedBytes(shown, omitted: bitmap.byteCount - UInt64(shown.count))
   }
 }

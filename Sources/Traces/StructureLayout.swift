@@ -69,6 +69,10 @@ struct StructureLayout: Sendable {
     var given = fields[...]
     let isCut = given.last?.value == .mark(.unreadable)
     if given.last?.name == nil { given = given.dropLast() }
+    if case .bitmap = tail, let field = given.last, field.name == "bitmap" {
+      guard case .bytes = field.value else { throw Complaint("a bitmap is bytes") }
+      given = given.dropLast()
+    }
     try put(self.fields.filter { $0.direction != .output }, &given, isCut, &bytes, resolve)
     if isCut && given.isEmpty { return bytes }
     if bytes.count < byteCount { bytes.put(0, at: byteCount - 1, width: 1) }

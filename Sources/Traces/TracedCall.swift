@@ -16,8 +16,14 @@ public import DMATypes
 /// - Eventfds are `event1`; any duplicate has the name of its original.
 /// - The first process of a run that makes a call writes plain lines; the lines of the second,
 ///   third… begin with `[2] `, `[3] `…. A process that executes another program counts anew.
-/// - dup is invisible, `close` stands for the last close in its process; a process that ends closes
-///   without a line.
+/// - dup is invisible, `close` stands for the last close in its process. A process that ends with
+///   files open closes them by `exit()`, in recordings of the kernel's own nodes; our own backends
+///   learn of it later, and write no line.
+/// - `bitmap` among the arguments is what stood in a bitmap before, unless that was all zeros.
+/// - `load` and `store` are accesses to mapped registers. Our own backends see each; a recording of
+///   the kernel's nodes has none, because there they are no calls.
+/// - `present` in the answer of a call that was EFAULT is how many bytes were there: of the memory
+///   that MAP_DMA was to pin, of the bitmap, or of the structure's `argsz`.
 public struct TracedCall: Hashable, Sendable {
   /// Which process of the run calls, from 1.
   public var process: Int
@@ -43,9 +49,13 @@ public struct TracedCall: Hashable, Sendable {
   }
 }
 
-/// The system calls that reach legacy files.
+/// The system calls that reach legacy files, and the rest of the conversation.
 public enum TracedOperation: String, Hashable, Sendable, CaseIterable {
   case open, close, ioctl, read, write, pread, pwrite, mmap, munmap, mprotect, mremap
+  /// An access to a mapped register: no call, but an instruction.
+  case load, store
+  /// The end of a process that had files open.
+  case exit
 }
 
 /// What a call answered.

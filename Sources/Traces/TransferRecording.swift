@@ -2,7 +2,8 @@ public import DMATypes
 import UAPI
 
 /// One read or write of a device's file while it is made.
-public struct TransferRecording: Sendable {
+public struct TransferRecording<Memory: TracedMemory> {
+  private let memory: Memory
   private let operation: TracedOperation
   private let address: UserAddress
   private let count: UInt64
@@ -10,15 +11,17 @@ public struct TransferRecording: Sendable {
 
   /// Reads what is to be written. `offset` below 0: at the file's own position.
   public init(
-    isWrite: Bool, of handle: TracedHandle, at address: UserAddress, count: UInt64, offset: Int64
+    isWrite: Bool, of handle: TracedHandle, at address: UserAddress, count: UInt64, offset: Int64,
+    in memory: Memory
   ) {
+    self.memory = memory
     self.address = address
     self.count = count
     operation =
       isWrite ? (offset < 0 ? .write : .pwrite) : (offset < 0 ? .read : .pread)
     arguments = [TracedField(nil, .handle(handle))]
     let visible = Int(min(count, UInt64(TracedBytes.maximum)))
-    let shown = isWrite ? CallerMemory.readable(at: address, count: visible) : []
+    let shown = isWrite ? memory.readable(at: address, count: visible) : []
     if isWrite {
       let omitted = shown.count < visible ? 0 : count - UInt64(visible)
       arguments.append(TracedField(nil, .bytes(TracedBytes(shown, omitted: omitted))))
@@ -35,13 +38,13 @@ public struct TransferRecording: Sendable {
     var call = TracedCall(operation, arguments, result: TracedResult(result))
     let isRead = operation == .read || operation == .pread
     if isRead, result > 0 {
-      let shown = CallerMemory.readable(
+      let shown = memory.readable(
         at: address, count: Int(min(result, Int64(TracedBytes.maximum))))
       let omitted = UInt64(result) - UInt64(shown.count)
       call.output = .bytes(TracedBytes(shown, omitted: omitted))
     }
     if isRead, call.result == .failure(.badAddress) {
-      let isThere = !CallerMemory.readable(at: address, count: 1).isEmpty
+      let isThere = !memory.readable(at: address, count: 1).isEmpty
       let mark: TracedMark = address.rawValue == 0 ? .null : isThere ? .readonly : .unreadable
       call.arguments.append(TracedField(nil, .mark(mark)))
     }
@@ -88,6 +91,22 @@ extension TracedCall {
       outcome = .value(naming.name(address: UInt64(result)))
     }
     return TracedCall(operation, [start] + rest, result: outcome)
+  }
+
+  /// A load from a mapped register, or a store to one, of 1, 2, 4 or 8 bytes.
+  public static func access(
+    isStore: Bool, _ address: UInt64, _ value: UInt64, byteCount: Int,
+    _ naming: inout some TraceNaming
+  ) -> TracedCall {
+    let place = TracedField(nil, naming.name(address: address))
+    let bytes = (0..<byteCount).map { UInt8(truncatingIfNeeded: value >> UInt64($0 * 8)) }
+    let content = TracedValue.bytes(TracedBytes(bytes))
+    if isStore {
+      return TracedCall(.store, [place, TracedField(nil, content)], result: .value(.decimal(0)))
+    }
+    return TracedCall(
+      .load, [place, TracedField("count", .hex(UInt64(byteCount)))], result: .value(.decimal(0)),
+      output: content)
   }
 
   /// mmap(2) of a file of the conversation, its numbers in the order of the C prototype without the

@@ -11,6 +11,11 @@ extension Vocabulary {
       guard call.handle != nil, call.arguments.count == 1 else {
         throw Complaint("close needs a file")
       }
+    case .exit:
+      guard call.arguments.isEmpty, call.result == .value(.decimal(0)) else {
+        throw Complaint("exit says nothing")
+      }
+    case .load, .store: try check(access: call)
     case .munmap, .mprotect, .mremap:
       guard let first = call.arguments.first, first.name == nil else {
         throw Complaint("\(call.operation.rawValue) needs an address")
@@ -26,10 +31,29 @@ extension Vocabulary {
       try check(named: call, after: 2)
     }
     if call.operation != .ioctl, let output = call.output {
-      guard [.read, .pread].contains(call.operation), case .bytes = output else {
+      guard [.read, .pread, .load].contains(call.operation), case .bytes = output else {
         throw Complaint("\(call.operation.rawValue) has no output")
       }
     }
+  }
+
+  /// An access has a place, and a width that an instruction has.
+  private static func check(access call: TracedCall) throws(Complaint) {
+    guard let first = call.arguments.first, first.name == nil, case .memory = first.value,
+      call.result == .value(.decimal(0))
+    else { throw Complaint("\(call.operation.rawValue) needs a place and answers 0") }
+    let width: Int
+    if call.operation == .store {
+      guard call.arguments.count == 2, case .bytes(let bytes) = call.arguments[1].value,
+        bytes.omitted == 0
+      else { throw Complaint("store needs bytes") }
+      width = bytes.shown.count
+    } else {
+      try check(named: call, after: 1)
+      guard case .hex(let count)? = call.arguments["count"] else { return }
+      width = Int(clamping: count)
+    }
+    guard [1, 2, 4, 8].contains(width) else { throw Complaint("an access has 1, 2, 4 or 8 bytes") }
   }
 
   private static func check(result call: TracedCall) throws(Complaint) {

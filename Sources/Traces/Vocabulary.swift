@@ -106,7 +106,8 @@ enum Vocabulary {
         ("length", .hex), ("new_length", .hex), ("flags", .names(remapFlags)),
         ("new_address", .address),
       ]
-    case .close, .ioctl: []
+    case .load: [("count", .hex)]
+    case .close, .ioctl, .store, .exit: []
     }
   }
 }

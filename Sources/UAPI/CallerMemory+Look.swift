@@ -1,3 +1,4 @@
+internal import CLinux
 public import DMATypes
 
 extension CallerMemory {
@@ -25,7 +26,10 @@ extension CallerMemory {
     let offset = address.rawValue % PageSizes.processorPageBytes
     let start = UserAddress(address.rawValue - offset)
     let (whole, wraps) = count.addingReportingOverflow(offset)
-    let there = touch(start, byteCount: wraps ? .max : whole, access: access)
+    let all = wraps ? .max : whole
+    var there = touch(start, byteCount: all, access: access)
+    // The processor reads what may only be written; a pin does not.
+    if !access.contains(.write) { there = min(there, clinux_readable(start.rawValue, there)) }
     return there < offset ? 0 : min(count, there - offset)
   }
 }

@@ -16,6 +16,16 @@ enum Help {
         --verbose   tells on stderr what devices do wrong
         --precise-dirty   counts pages as dirty that devices wrote, not all of them as type1 does
         --bug-compatible  leaves the bits in dirty bitmaps that Linux 6.12 forgets there
+    ioasid record [--backend software|iommufd] --output FILE -- PROGRAM [ARGUMENT…]
+        Runs PROGRAM on the machine's own VFIO nodes, or on a backend, and writes its conversation
+        to FILE. Loads and stores of mapped registers are written on a backend only: on the
+        machine's own nodes they are no calls.
+    ioasid replay FILE [--on native|compat|iommufd|software|oracle] [--all]
+        Performs the conversation in FILE elsewhere, software unless told, and prints the first
+        difference, or none.
+        --on        native and compat are the machine's own nodes, with type1 or with the kernel's
+                    emulation of it behind them; oracle is the model that tests compare with
+        --all       goes on after the first difference
     ioasid doctor [--platform FILE] [--json]
         Says of this machine, or of a platform, what legacy programs can be given: nodes, rights,
         each group with who is locked out and how to take it, and what cannot be exact.
@@ -46,9 +56,9 @@ enum Help {
         --script    runs one script, as printed with a difference, and shows what differs
     ioasid --help, ioasid --version
 
-    Exit status of run: the program's own; 127 when it is not found and 126 when it cannot be
-    executed; 1 when the view cannot be built, or the platform or the backend is refused; 2 when
-    the command line makes no sense.
+    Exit status of run and record: the program's own; 127 when it is not found and 126 when it
+    cannot be executed; 1 when the view cannot be built, or the platform or the backend is refused.
+    Of replay: 1 when there is a difference. 2 when the command line makes no sense.
 
     """
 }

@@ -9,6 +9,8 @@ func begin(_ arguments: [String]) throws(Refusal) {
   case "backends": try BackendsCommand.run(rest)
   case "bench": try BenchCommand.run(rest)
   case "conform": try ConformCommand.run(rest)
+  case "record": try RecordCommand.run(rest)
+  case "replay": try ReplayCommand.run(rest)
   case "--help", "-h", "help": System.say(Help.text, to: STDOUT_FILENO)
   case "--version": System.say("ioasid \(Help.version)\n", to: STDOUT_FILENO)
   case nil: throw Refusal("no command: see ioasid --help", status: Refusal.usage)

@@ -105,9 +105,25 @@ struct CallGenerator: RandomNumberGenerator, TraceNaming {
     return calls
   }
 
+  private mutating func access(isStore: Bool) -> TracedCall {
+    let place = TracedValue.memory(region: Int(next() % 9) + 1, offset: next() >> 40)
+    let content = bytes(1 << Int(next() % 4))
+    var call = TracedCall(
+      isStore ? .store : .load, [TracedField(nil, place)], result: .value(.decimal(0)))
+    if isStore {
+      call.arguments.append(TracedField(nil, .bytes(TracedBytes(content))))
+    } else {
+      call.arguments.append(TracedField("count", .hex(UInt64(content.count))))
+      call.output = .bytes(TracedBytes(content))
+    }
+    return call
+  }
+
   private mutating func call(_ operation: TracedOperation, _ device: TracedHandle) -> TracedCall {
     var arguments: [TracedField]
     switch operation {
+    case .exit: return TracedCall(.exit, [], result: .value(.decimal(0)))
+    case .load, .store: return access(isStore: operation == .store)
     case .open: arguments = [TracedField(nil, .text(bytes(9)))]
     case .munmap, .mprotect, .mremap: arguments = [TracedField(nil, name(address: next()))]
     default: arguments = [TracedField(nil, .handle(device))]

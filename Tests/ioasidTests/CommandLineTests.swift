@@ -38,6 +38,32 @@ struct CommandLineTests {
         ["run", "--platform", "/no/such/file", "--", "true"], 1,
         "ioasid: cannot read the platform /no/such/file: No such file or directory\n"
       ),
+      (
+        ["record", "--", "true"], 2,
+        "ioasid: record needs a file and a program: ioasid record --output FILE -- PROGRAM\n"
+      ),
+      (["record", "--output"], 2, "ioasid: --output needs a value\n"),
+      (
+        ["record", "--backend", "magic", "--output", "/no/such/file", "--", "true"], 2,
+        "ioasid: no backend 'magic': choose software, iommufd or auto\n"
+      ),
+      (
+        ["record", "--backend", "software", "--output", "/no/such/file", "--", "true"], 1,
+        "ioasid: cannot write the trace /no/such/file: No such file or directory\n"
+      ),
+      (["replay"], 2, "ioasid: replay needs one trace: ioasid replay FILE\n"),
+      (
+        ["replay", "x", "--on", "paper"], 2,
+        "ioasid: --on needs one of native, compat, iommufd, software, oracle\n"
+      ),
+      (
+        ["replay", "/no/such/file"], 1,
+        "ioasid: cannot read the trace /no/such/file: No such file or directory\n"
+      ),
+      (
+        ["replay", "/etc/passwd"], 1,
+        "ioasid: /etc/passwd, line 1, column 1: no call 'root'\n"
+      ),
       (["platform", "--all"], 2, "ioasid: platform takes one file at most: see ioasid --help\n"),
     ] as [([String], Int32, String)])
   func refusalsAreOneLine(arguments: [String], status: Int32, errors: String) throws {
@@ -49,7 +75,8 @@ struct CommandLineTests {
   func helpNamesEveryCommand(argument: String) throws {
     let outcome = try Tool.ioasid(argument)
     #expect(outcome.status == 0 && outcome.errors.isEmpty)
-    for word in ["run", "platform", "--backend", "--trace", "--verbose", "127"] {
+    for word in ["run", "record", "replay", "platform", "--backend", "--trace", "--verbose", "127"]
+    {
       #expect(outcome.output.contains(word))
     }
   }

@@ -11,6 +11,10 @@ int32_t clinux_copy(void *_Nullable to, const void *_Nullable from, size_t count
 /// Writes a word `count` times. 0, or EFAULT when memory ends before that; what comes before is written.
 int32_t clinux_fill(uint64_t address, uint64_t word, size_t count);
 
+/// Loads or stores 1, 2, 4 or 8 bytes with one instruction. 0, or EFAULT when nothing is there.
+int32_t clinux_load(uint64_t address, int32_t width, uint64_t *_Nonnull value);
+int32_t clinux_store(uint64_t address, int32_t width, uint64_t value);
+
 /// Reads one byte of every 4096-byte page from the page-aligned `address` on, `count` bytes in all.
 /// The bytes that can be read before the first that cannot; `count` when all can.
 size_t clinux_touch_for_read(uint64_t address, size_t count);

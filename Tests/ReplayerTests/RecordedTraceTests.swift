@@ -1,0 +1,82 @@
+import Foundation
+import Replayer
+import Testing
+import Traces
+
+/// What programs said to native type1 and were told, performed here.
+@Suite("Traces recorded from native Linux", .serialized)
+struct RecordedTraceTests {
+  private static let suffix = ".native-6.12.trace"
+  static let names: [String] = {
+    let files = (try? FileManager.default.contentsOfDirectory(atPath: Tool.fixtures.path)) ?? []
+    return files.filter { $0.hasSuffix(suffix) }.map { String($0.dropLast(suffix.count)) }.sorted()
+  }()
+  /// Whose device the built-in platform does not have: what they ask of containers and groups is
+  /// compared.
+  static let foreign: Set = ["testpmd"]
+
+  private static func file(_ name: String) -> URL { Tool.fixtures.appending(path: name + suffix) }
+
+  @Test("There are traces, each is in the table of the rows that it has, and all are small")
+  func present() throws {
+    let table = try String(
+      contentsOf: Tool.fixtures.appending(path: "README.md"), encoding: .utf8)
+    var bytes = 0
+    for name in Self.names {
+      #expect(table.contains("`\(name)`"), "\(name) is not in README.md")
+      bytes += try Data(contentsOf: Self.file(name)).count
+    }
+    for match in table.matches(of: /`([a-z0-9-]+)`/) {
+      #expect(Self.names.contains(String(match.1)), "there is no trace \(match.1)")
+    }
+    #expect(Self.names.count > 20)
+    #expect(bytes < 500_000)
+    for difference in KnownDifference.all { #expect(Self.names.contains(difference.trace)) }
+  }
+
+  @Test("A trace prints as it was written", arguments: names)
+  func prints(_ name: String) throws {
+    let text = try String(contentsOf: Self.file(name), encoding: .utf8)
+    #expect(try TraceLine.parse(text).map { "\($0)\n" }.joined() == text)
+  }
+
+  @Test("The oracle answers what the kernel answered", arguments: names)
+  func oracle(_ name: String) throws {
+    let text = try String(contentsOf: Self.file(name), encoding: .utf8)
+    let report = OracleReplay.run(try TraceLine.parse(text), untilDifference: false)
+    let known = KnownDifference.expected(name, on: "oracle")
+    for difference in report.differences where known[difference.line] == nil {
+      Issue.record("\(name) line \(difference.line): \(difference.expected)\n  \(difference.got)")
+    }
+    for (line, answer) in known {
+      let difference = report.differences.first { $0.line == line }
+      #expect(difference?.got.hasSuffix(answer) == true, "\(name) line \(line)")
+    }
+  }
+
+  @Test(
+    "So does the software backend", .enabled(if: Tool.canRun, "no view can be built here"),
+    arguments: names)
+  func software(_ name: String) throws {
+    let result = try Tool.run([
+      Tool.path, "replay", Self.file(name).path, "--on", "software", "--all",
+    ])
+    var known = KnownDifference.expected(name, on: "software")
+    var number = 0
+    var recorded: Substring = ""
+    for line in result.output.split(separator: "\n") {
+      if line.hasPrefix("line ") { number = Int(line.dropFirst(5)) ?? 0 }
+      if line.hasPrefix("  recorded: ") { recorded = line }
+      guard line.hasPrefix("  answered: ") else { continue }
+      if Self.foreign.contains(name), recorded.contains("(device-") { continue }
+      if let answer = known.removeValue(forKey: number) {
+        #expect(line.hasSuffix(answer), "\(name) line \(number)")
+      } else {
+        Issue.record("\(name) line \(number)\n\(recorded)\n\(line)")
+      }
+    }
+    #expect(known.isEmpty, "\(name): the kernel's answer by now: lines \(known.keys.sorted())")
+    let differs = result.output.hasPrefix("line ")
+    #expect(differs || result.output.contains("no difference"), "\(result.output.prefix(300))")
+  }
+}
