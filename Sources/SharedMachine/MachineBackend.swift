@@ -155,4 +155,16 @@ struct MachineBackend: ReplicatedBackend {
   mutating func adopt(_ mapping: Mapping, in space: IOASID) {
     if _fastPath(kernel == nil) { software.adopt(mapping, in: space) }
   }
+
+  // The kernel keeps pages, whatever becomes of their address.
+
+  func releaseAddress(of mapping: Mapping, in space: IOASID) -> MappedMemory {
+    kernel == nil ? software.releaseAddress(of: mapping, in: space) : mapping.memory
+  }
+
+  func takeAddress(
+    of mapping: Mapping, insteadOf old: MappedMemory, in space: IOASID
+  ) throws(Errno) {
+    if kernel == nil { try software.takeAddress(of: mapping, insteadOf: old, in: space) }
+  }
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 // <linux/iommufd.h> and the cdev part of <linux/vfio.h> are newer than some build hosts.
@@ -28,7 +29,26 @@ static const struct { size_t bytes; long calls; } sizes[] = {
 static const long live_counts[] = {1, 1000, 20000};
 static const uint64_t live_base = 0x100000000u, measured_base = 0x1000000000u;
 
-static void map(int container, void *memory, uint64_t iova, size_t bytes) {
+// The C library is what a run stands in front of; a bare call goes past it.
+static long bare_ioctl(int descriptor, unsigned long request, void *argument) {
+  long result;
+  __asm__ volatile("syscall"
+                   : "=a"(result)
+                   : "0"((long)SYS_ioctl), "D"((long)descriptor), "S"(request), "d"(argument)
+                   : "rcx", "r11", "memory");
+  if (result >= 0) return result;
+  errno = (int)-result;
+  return -1;
+}
+static long legacy_ioctl(int descriptor, unsigned long request, void *argument) { return ioctl(descriptor, request, argument); }
+typedef long (*ioctl_function)(int, unsigned long, void *);
+struct side {
+  const char *name;
+  int container;
+  ioctl_function call;
+};
+
+static void map(const struct side *side, void *memory, uint64_t iova, size_t bytes) {
   struct vfio_iommu_type1_dma_map call = {
       .argsz = sizeof call,
       .flags = VFIO_DMA_MAP_FLAG_READ | VFIO_DMA_MAP_FLAG_WRITE,
@@ -36,12 +56,12 @@ static void map(int container, void *memory, uint64_t iova, size_t bytes) {
       .iova = iova,
       .size = bytes,
   };
-  if (ioctl(container, VFIO_IOMMU_MAP_DMA, &call)) fail("MAP_DMA");
+  if (side->call(side->container, VFIO_IOMMU_MAP_DMA, &call)) fail("MAP_DMA");
 }
 
-static void unmap(int container, uint64_t iova, size_t bytes) {
+static void unmap(const struct side *side, uint64_t iova, size_t bytes) {
   struct vfio_iommu_type1_dma_unmap call = {.argsz = sizeof call, .iova = iova, .size = bytes};
-  if (ioctl(container, VFIO_IOMMU_UNMAP_DMA, &call) || call.size != bytes) fail("UNMAP_DMA");
+  if (side->call(side->container, VFIO_IOMMU_UNMAP_DMA, &call) || call.size != bytes) fail("UNMAP_DMA");
 }
 
 static int legacy_container(const char *group_number) {
@@ -71,12 +91,12 @@ static int bare_container(const char *device) {
   if (node < 0) fail(path);
   struct bind_iommufd bind = {.argsz = sizeof bind, .iommufd = iommufd};
   struct ioas_alloc space = {.size = sizeof space};
-  if (ioctl(node, bind_call, &bind)) fail("BIND_IOMMUFD");
-  if (ioctl(iommufd, ioas_alloc_call, &space)) fail("IOAS_ALLOC");
+  if (bare_ioctl(node, bind_call, &bind)) fail("BIND_IOMMUFD");
+  if (bare_ioctl(iommufd, ioas_alloc_call, &space)) fail("IOAS_ALLOC");
   struct attach_pt attach = {.argsz = sizeof attach, .table = space.out};
   struct vfio_ioas choice = {.size = sizeof choice, .ioas = space.out, .op = set_space};
-  if (ioctl(node, attach_call, &attach)) fail("ATTACH_PT");
-  if (ioctl(iommufd, vfio_ioas_call, &choice)) fail("VFIO_IOAS");
+  if (bare_ioctl(node, attach_call, &attach)) fail("ATTACH_PT");
+  if (bare_ioctl(iommufd, vfio_ioas_call, &choice)) fail("VFIO_IOAS");
   return iommufd;
 }
 
@@ -113,36 +133,36 @@ static double clock_cost(void) {
 }
 
 // One row: each side in turn, so that what the memory does to one it does to the other.
-static void row(const int *containers, const char *const *sides, int count, char *memory, size_t bytes, long calls, long live, long runs) {
+static void row(const struct side *sides, int count, char *memory, size_t bytes, long calls, long live, long runs) {
   double clock = clock_cost();
   for (long run = -1; run < runs; run++)
     for (int side = 0; side < count; side++) {
       double start = now();
-      for (long i = 0; i < calls; i++) map(containers[side], memory + (size_t)i * bytes, measured_base + (uint64_t)i * bytes, bytes);
+      for (long i = 0; i < calls; i++) map(&sides[side], memory + (size_t)i * bytes, measured_base + (uint64_t)i * bytes, bytes);
       double middle = now();
-      for (long i = 0; i < calls; i++) unmap(containers[side], measured_base + (uint64_t)i * bytes, bytes);
+      for (long i = 0; i < calls; i++) unmap(&sides[side], measured_base + (uint64_t)i * bytes, bytes);
       double end = now(), each = (double)calls;
       if (run >= 0)  // the first is the warm-up
-        printf("%s-%zu-%ld %.1f %.1f\n", sides[side], bytes, live, (middle - start - clock) / each, (end - middle - clock) / each);
+        printf("%s-%zu-%ld %.1f %.1f\n", sides[side].name, bytes, live, (middle - start - clock) / each, (end - middle - clock) / each);
     }
 }
 
 int costs(const char *kind, const char *group, const char *device, long runs) {
-  static const char *const sides[] = {"legacy", "bare"};
-  int containers[2], count = device ? 2 : 1, null = open("/dev/null", O_RDWR);
+  struct side sides[] = {{"legacy", -1, legacy_ioctl}, {"bare", -1, bare_ioctl}};
+  int count = device ? 2 : 1, null = open("/dev/null", O_RDWR);
   char *memory = arena(kind);
   if (!memory) return 0;
-  containers[0] = legacy_container(group);
-  if (device) containers[1] = bare_container(device);
+  sides[0].container = legacy_container(group);
+  if (device) sides[1].container = bare_container(device);
   for (int run = 0; run < 3; run++) printf("noop %.1f\n", noop(null, 20000));
   long live = 0;
   for (size_t i = 0; i < sizeof live_counts / sizeof *live_counts; i++) {
     // The row's own mapping is one of the live ones.
     for (; live < live_counts[i] - 1; live++)
       for (int side = 0; side < count; side++)
-        map(containers[side], memory + live % 1024 * page, live_base + (uint64_t)live * page, page);
+        map(&sides[side], memory + live % 1024 * page, live_base + (uint64_t)live * page, page);
     for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++)
-      row(containers, sides, count, memory, sizes[s].bytes, sizes[s].calls, live_counts[i], runs);
+      row(sides, count, memory, sizes[s].bytes, sizes[s].calls, live_counts[i], runs);
   }
   return 1;
 }
