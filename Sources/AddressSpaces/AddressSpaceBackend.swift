@@ -65,8 +65,38 @@ public protocol ReplicatedBackend: AddressSpaceBackend {
   mutating func adopt(_ mapping: Mapping, in space: IOASID)
 }
 
+/// A backend whose spaces software reaches with the processor, by no table: what a mediated driver
+/// needs of one (`iommufd_access`).
+///
+/// Parts of mappings are handed over as mappings of their own; that they are parts is the owner's
+/// duty.
+public protocol AccessBackend: AddressSpaceBackend {
+  /// Asks for the memory of a part of a mapping, whoever's it is, and keeps it: all or nothing.
+  ///
+  /// `EFAULT` when a page is missing or does not allow what the mapping does, `ENODEV` when its
+  /// process is gone, `ENOMEM` when the part is charged and its process may not lock that much.
+  mutating func pin(_ part: Mapping, isCharged: Bool, in space: IOASID) throws(Errno)
+  /// Lets memory go that was pinned.
+  mutating func unpin(_ part: Mapping, in space: IOASID)
+  /// Copies out of a space's memory.
+  func read(
+    _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress, of memory: MappedMemory,
+    in space: IOASID
+  ) throws(Errno)
+  /// Copies into a space's memory.
+  func write(
+    _ bytes: UnsafeRawBufferPointer, to address: UserAddress, of memory: MappedMemory,
+    in space: IOASID
+  ) throws(Errno)
+}
+
 /// Reaches the memory that mappings name.
 public protocol DMAMemory {
+  /// Asks for every page of any process's memory as a pin would: `EFAULT`, `ENODEV` when the
+  /// process is gone, `ENOMEM` when it is charged beyond its limit.
+  func pin(
+    _ memory: MappedMemory, byteCount: UInt64, isCharged: Bool
+  ) throws(Errno)
   /// Asks for every page of the caller's own memory as a pin would; `EFAULT` when one is missing or
   /// does not allow the access.
   func touch(_ address: UserAddress, byteCount: UInt64, access: DMAAccess) throws(Errno)
@@ -78,4 +108,11 @@ public protocol DMAMemory {
   func write(
     _ bytes: UnsafeRawBufferPointer, to address: UserAddress, of owner: MemoryOwner
   ) throws(Errno)
+}
+
+extension DMAMemory {
+  /// As the caller's own.
+  public func pin(_ memory: MappedMemory, byteCount: UInt64, isCharged: Bool) throws(Errno) {
+    try touch(memory.address, byteCount: byteCount, access: memory.access)
+  }
 }

@@ -26,6 +26,15 @@ public struct ContainerState: Sendable {
   /// How many mappings have an invalid address.
   public internal(set) var invalidAddressCount = 0
 
+  /// The pages that mediated drivers hold. Each lies in a mapping.
+  public internal(set) var pins = PageCounts()
+  /// Where the mappings start that drivers would not let go of.
+  public internal(set) var failedUnmaps: Set<IOVA> = []
+  /// The groups whose devices have pinned: `pinned_page_dirty_scope`. Mediated ones need not.
+  public internal(set) var pinningGroups: Set<GroupNumber> = []
+  /// Whether a mapping's removal has anything to do with pins.
+  @usableFromInline var hasPins = false
+
   /// A container without groups.
   public init(parameters: ModuleParameters = ModuleParameters()) { self.parameters = parameters }
 
@@ -55,7 +64,9 @@ extension ContainerState: Equatable {
   /// Whether both hold the same, mapping by mapping.
   public static func == (a: Self, b: Self) -> Bool {
     a.parameters == b.parameters && a.snapshot == b.snapshot && a.pageSizes == b.pageSizes
-      && a.invalidAddressCount == b.invalidAddressCount && a.mappings.count == b.mappings.count
+      && a.invalidAddressCount == b.invalidAddressCount && a.pins == b.pins
+      && a.failedUnmaps == b.failedUnmaps && a.pinningGroups == b.pinningGroups
+      && a.mappings.count == b.mappings.count
       && zip(a.mappings, b.mappings).allSatisfy { $0.range == $1.range && $0.value == $1.value }
   }
 }
@@ -95,6 +106,7 @@ extension ContainerState {
       }
     guard let removed else { return }
     if removed.value.addressIsInvalid { adjustInvalidAddressCount(by: -1) }
+    if hasPins { forgetPins(in: removed.range) }
   }
 
   @usableFromInline mutating func adjustInvalidAddressCount(by difference: Int) {
@@ -108,6 +120,10 @@ extension ContainerState {
     case .left(let number): commitLeft(number)
     case .readdressed(let start, let memory): commitReaddressed(start, memory)
     case .restored(let snapshot): commitRestored(snapshot)
+    case .pinned(let run, let times): commitPinned(run, times: times)
+    case .unpinned(let run): commitUnpinned(run)
+    case .limitedToPins(let group): pinningGroups.insert(group)
+    case .unmapFailed(let start): commitUnmapFailed(start)
     case .mapped, .unmapped: break
     }
   }
@@ -128,6 +144,7 @@ extension ContainerState {
   private mutating func commitLeft(_ number: GroupNumber) {
     guard let index = groups.firstIndex(where: { $0.number == number }) else { return }
     groups.remove(at: index)
+    pinningGroups.remove(number)
     if groups.isEmpty {
       self = ContainerState(parameters: parameters)
     } else if driver.isType1 {
