@@ -56,6 +56,7 @@ func linker(_ option: String) -> [String] { ["-Xlinker", option] }
 let targets: [Target] = [
   .target(name: "CLinux"),
   .systemLibrary(name: "CEngine"),
+  .systemLibrary(name: "CMediated"),
   .target(name: "CPreload", cSettings: [.unsafeFlags(["-O2"])]),
   module("DMATypes", ["CLinux"], touchesMemory: true),
   module("LegacyVFIO", ["DMATypes"]),
@@ -73,7 +74,7 @@ let targets: [Target] = [
     "SharedMachine",
     [
       "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU",
-      "SimulatedPlatform", "TrappedAccess", "MachineFile", "Traces", "CLinux",
+      "SimulatedPlatform", "TrappedAccess", "MachineFile", "Traces", "CLinux", "CMediated",
     ], touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   module(

@@ -78,12 +78,17 @@ public protocol AccessBackend: AddressSpaceBackend {
   mutating func pin(_ part: Mapping, isCharged: Bool, in space: IOASID) throws(Errno)
   /// Lets memory go that was pinned.
   mutating func unpin(_ part: Mapping, in space: IOASID)
-  /// Copies out of a space's memory.
+  /// Copies out of the calling process's memory as the process itself would: what it may not read is
+  /// `EFAULT`.
+  func load(_ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress) throws(Errno)
+  /// Copies into the calling process's memory as the process itself would.
+  func store(_ bytes: UnsafeRawBufferPointer, to address: UserAddress) throws(Errno)
+  /// Copies out of a space's memory, whosever it is, as a device does.
   func read(
     _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress, of memory: MappedMemory,
     in space: IOASID
   ) throws(Errno)
-  /// Copies into a space's memory.
+  /// Copies into a space's memory, whosever it is, as a device does.
   func write(
     _ bytes: UnsafeRawBufferPointer, to address: UserAddress, of memory: MappedMemory,
     in space: IOASID
@@ -97,6 +102,10 @@ public protocol DMAMemory {
   func pin(
     _ memory: MappedMemory, byteCount: UInt64, isCharged: Bool
   ) throws(Errno)
+  /// Copies out of the caller's own memory as its processor does.
+  func load(_ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress) throws(Errno)
+  /// Copies into the caller's own memory as its processor does.
+  func store(_ bytes: UnsafeRawBufferPointer, to address: UserAddress) throws(Errno)
   /// Asks for every page of the caller's own memory as a pin would; `EFAULT` when one is missing or
   /// does not allow the access.
   func touch(_ address: UserAddress, byteCount: UInt64, access: DMAAccess) throws(Errno)
@@ -114,5 +123,13 @@ extension DMAMemory {
   /// As the caller's own.
   public func pin(_ memory: MappedMemory, byteCount: UInt64, isCharged: Bool) throws(Errno) {
     try touch(memory.address, byteCount: byteCount, access: memory.access)
+  }
+  /// As a device reads memory of the first owner.
+  public func load(
+    _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress
+  ) throws(Errno) { try unsafe read(bytes, from: address, of: MemoryOwner(rawValue: 0)) }
+  /// As a device writes memory of the first owner.
+  public func store(_ bytes: UnsafeRawBufferPointer, to address: UserAddress) throws(Errno) {
+    try unsafe write(bytes, to: address, of: MemoryOwner(rawValue: 0))
   }
 }

@@ -41,6 +41,9 @@ public struct PageCounts: Sendable {
   /// Whether no page is held.
   public var isEmpty: Bool { pageCount == 0 }
 
+  /// How many runs there are, held equally often.
+  public var runCount: Int { odd.values.reduce(even.count) { $0 + $1.count } }
+
   /// Holds every page of a run `times` times more.
   public mutating func add(_ run: PageRun, times: UInt32 = 1) {
     guard let range = run.evenRange, times > 0 else { return }

@@ -14,14 +14,16 @@ struct ExclusiveMachine {
     Descriptor.isHeld(machine.files.group(machine.groups[index].number)) != false
   }
 
-  private func isDeviceFileOpen(_ unit: DeviceUnit) -> Bool {
-    Descriptor.isHeld(machine.files.device(unit.name.rawValue)) != false
+  private func isDeviceFileOpen(_ name: DeviceName) -> Bool {
+    Descriptor.isHeld(machine.files.device(name.rawValue)) != false
   }
 
   /// A group as its calls see it. Every open device keeps its group open:
   /// `vfio_device_open_file()`.
   func group(_ index: Int) -> GroupState {
-    let devices = machine.units.count { $0.group == index && isDeviceFileOpen($0) }
+    let devices =
+      machine.units.count { $0.group == index && isDeviceFileOpen($0.name) }
+      + machine.mediated.count { $0.group == index && isDeviceFileOpen($0.name) }
     let container = machine.container(ofGroupAt: index)
     return GroupState(
       isOpen: devices > 0 || isGroupFileOpen(index),
@@ -32,8 +34,11 @@ struct ExclusiveMachine {
   /// Does what the last closes of files left to do, in this process or one that is gone: devices
   /// are disabled, groups leave their containers, containers that nobody can reach are removed.
   func sweep() {
-    for unit in machine.units where unit.isOpen(self) && !isDeviceFileOpen(unit) {
+    for unit in machine.units where unit.isOpen(self) && !isDeviceFileOpen(unit.name) {
       unit.close(self)
+    }
+    for unit in machine.mediated where unit.isOpen(machine) && !isDeviceFileOpen(unit.name) {
+      unit.close(machine)
     }
     for index in machine.groups.indices {
       let container = machine.container(ofGroupAt: index)
@@ -158,6 +163,11 @@ extension Machine {
           file: OpenFile(kind: .group(index)), descriptor: descriptor, kind: .group,
           major: node.major, minor: node.minor, group: groups[index].number.rawValue)
       case .deviceFile:
+        if let unit = mediated.first(where: { $0.place == index }) {
+          return OpenedFile(
+            file: OpenFile(kind: .mediated(unit.index)), descriptor: descriptor, kind: .device,
+            major: 0, minor: 0)
+        }
         guard let unit = units.first(where: { $0.function == index }) else { throw .notTypewriter }
         return OpenedFile(
           file: OpenFile(kind: .device(unit.index)), descriptor: descriptor, kind: .device,

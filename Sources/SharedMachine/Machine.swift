@@ -22,6 +22,8 @@ public final class Machine: @unchecked Sendable {
   /// Where instructions are performed that only the processor knows.
   let scratch = Scratch()
   let units: [DeviceUnit]
+  /// The devices of drivers in user space.
+  let mediated: [MediatedUnit]
   /// Writes the conversation down; nil without `--trace`.
   let tracer: Tracer?
   let lockLimit = LockLimit()
@@ -50,6 +52,7 @@ public final class Machine: @unchecked Sendable {
     trapped = TrappedMappings()
     events = EventDescriptors(descriptors: descriptors)
     units = Self.units(of: platform, groups)
+    mediated = Self.mediated(of: platform, groups)
     tracer = image.options.contains(.trace) ? Tracer() : nil
   }
 
@@ -67,6 +70,7 @@ public final class Machine: @unchecked Sendable {
     trapped = TrappedMappings(copying: parent.trapped)
     events = EventDescriptors(descriptors: parent.events.descriptors)
     units = Self.units(of: platform, groups)
+    mediated = Self.mediated(of: platform, groups)
     tracer = parent.tracer.map { Tracer(forkedFrom: $0) }
   }
 
@@ -81,7 +85,7 @@ public final class Machine: @unchecked Sendable {
       facts.interruptsAreSafe = platform.iommus[function.iommu].isolatesInterrupts
       groups.append(facts)
     }
-    return groups
+    return groups + platform.mediated.compactMap { platform.facts(of: $0.group) }
   }
 
   /// Functions that vfio-pci holds, in the platform's order; others never get a file.
@@ -95,6 +99,17 @@ public final class Machine: @unchecked Sendable {
         DeviceUnit(index: units.count, function: place, device: device, group: group))
     }
     return units
+  }
+
+  private static func mediated(
+    of platform: Platform, _ groups: [GroupFacts]
+  ) -> [MediatedUnit] {
+    platform.mediated.enumerated().compactMap { index, device in
+      groups.firstIndex { $0.number == device.group }.map {
+        MediatedUnit(
+          index: index, place: platform.functions.count + index, device: device, group: $0)
+      }
+    }
   }
 
   /// False in a child that fork made since.

@@ -21,6 +21,8 @@ extension OpenFile {
     _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, length: UInt64,
     protection: Int32, flags: Int32, offset: Int64
   ) -> Int64 {
+    // A mediated driver has no memory to show: vfio_device_fops_mmap().
+    if case .mediated = kind { return -Int64(Errno.invalidArgument.rawValue) }
     guard case .device(let index) = kind else { return -Int64(Errno.noDevice.rawValue) }
     let type = flags & MapFlag.typeMask
     let region: TrappedRegion

@@ -9,6 +9,10 @@ extension OpenFile {
   public func read(
     _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, count: UInt64, offset: Int64
   ) -> Int64 {
+    if case .mediated(let index) = kind {
+      return machine.mediated[index].transfer(
+        machine, descriptor, address, count: count, offset: offset, isWrite: false)
+    }
     let buffer = DeviceBuffer(address: address)
     return transfer(machine, descriptor, offset) { unit, offset, state, _ throws(Errno) in
       try unit.device.read(count: count, at: offset, &state, copyOut: buffer.put)
@@ -20,6 +24,10 @@ extension OpenFile {
   public func write(
     _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, count: UInt64, offset: Int64
   ) -> Int64 {
+    if case .mediated(let index) = kind {
+      return machine.mediated[index].transfer(
+        machine, descriptor, address, count: count, offset: offset, isWrite: true)
+    }
     let buffer = DeviceBuffer(address: address)
     return transfer(machine, descriptor, offset) { unit, offset, state, environment throws(Errno) in
       try unit.device.write(

@@ -12,6 +12,8 @@ internal import UAPI
     case group(Int)
     /// By its place in `Machine.units`.
     case device(Int)
+    /// By its place in `Machine.mediated`.
+    case mediated(Int)
   }
 
   let kind: Kind
@@ -67,6 +69,8 @@ extension OpenFile {
       return machine.serveGroup(index, number, argument, opened: &opened)
     case .device(let index):
       return machine.units[index].serve(machine, number, argument)
+    case .mediated(let index):
+      return machine.mediated[index].serve(machine, number, argument)
     }
   }
 }

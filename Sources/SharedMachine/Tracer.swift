@@ -133,6 +133,7 @@ struct ProcessNames: TraceNaming {
       .device(
         machine.units[index].name.rawValue,
         ordinal: names.ordinals[ObjectIdentifier(file)]?.ordinal ?? 1)
+    case .mediated(let index): .device(machine.mediated[index].name.rawValue, ordinal: 1)
     }
   }
 

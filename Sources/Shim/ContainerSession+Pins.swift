@@ -61,33 +61,32 @@ extension ContainerSession where Backend: AccessBackend {
   /// `vfio_dma_rw()` that reads: fails at the first address that refuses, with everything before it
   /// read.
   ///
-  /// - Parameter owner: the process whose memory the calling thread sees; nil for a thread that
-  ///   takes on any.
+  /// - Parameter owner: the calling process, whose memory it must be.
   public mutating func read(
-    _ bytes: UnsafeMutableRawBufferPointer, from iova: IOVA, for owner: MemoryOwner?
+    _ bytes: UnsafeMutableRawBufferPointer, from iova: IOVA, for owner: MemoryOwner
   ) throws(Errno) {
-    try copy(bytes.count, iova, .read, owner) { backend, space, part, range throws(Errno) in
+    try copy(bytes.count, iova, .read, owner) { backend, part, range throws(Errno) in
       // SAFETY: the parts of a plan lie within the count that it was made for.
       let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[range])
-      try unsafe backend.read(piece, from: part.address, of: part.memory, in: space)
+      try unsafe backend.load(piece, from: part.address)
     }
   }
 
   /// `vfio_dma_rw()` that writes: fails at the first address that refuses, with everything before it
   /// written.
   public mutating func write(
-    _ bytes: UnsafeRawBufferPointer, to iova: IOVA, for owner: MemoryOwner?
+    _ bytes: UnsafeRawBufferPointer, to iova: IOVA, for owner: MemoryOwner
   ) throws(Errno) {
-    try copy(bytes.count, iova, .write, owner) { backend, space, part, range throws(Errno) in
+    try copy(bytes.count, iova, .write, owner) { backend, part, range throws(Errno) in
       // SAFETY: the parts of a plan lie within the count that it was made for.
       let piece = unsafe UnsafeRawBufferPointer(rebasing: bytes[range])
-      try unsafe backend.write(piece, to: part.address, of: part.memory, in: space)
+      try unsafe backend.store(piece, to: part.address)
     }
   }
 
   private mutating func copy(
-    _ count: Int, _ iova: IOVA, _ access: DMAAccess, _ owner: MemoryOwner?,
-    _ body: (Backend, IOASID, CopyPart, Range<Int>) throws(Errno) -> Void
+    _ count: Int, _ iova: IOVA, _ access: DMAAccess, _ owner: MemoryOwner,
+    _ body: (Backend, CopyPart, Range<Int>) throws(Errno) -> Void
   ) throws(Errno) {
     let plan: CopyPlan
     do throws(Rule) {
@@ -96,14 +95,32 @@ extension ContainerSession where Backend: AccessBackend {
     } catch {
       throw error.errno
     }
-    guard let space else { throw .notTypewriter }
+    guard space != nil else { throw .notTypewriter }
     var done = 0
     for part in plan.parts {
       let end = done + Int(part.range.size)
-      try body(backend, space, part, done..<end)
+      try body(backend, part, done..<end)
       done = end
     }
     if let refusal = plan.refusal { throw refusal.errno }
+  }
+
+  /// Copies out of a pinned page, whosever it is.
+  public func read(
+    _ bytes: UnsafeMutableRawBufferPointer, from page: MappedMemory, offset: UInt64
+  ) throws(Errno) {
+    guard let space else { throw .notTypewriter }
+    try unsafe backend.read(
+      bytes, from: page.address.advanced(by: offset), of: page, in: space)
+  }
+
+  /// Copies into a pinned page, whosever it is.
+  public func write(
+    _ bytes: UnsafeRawBufferPointer, to page: MappedMemory, offset: UInt64
+  ) throws(Errno) {
+    guard let space else { throw .notTypewriter }
+    try unsafe backend.write(
+      bytes, to: page.address.advanced(by: offset), of: page, in: space)
   }
 
   // MARK: Unmapping

@@ -46,10 +46,9 @@ extension ContainerState {
   ///
   /// - Parameters:
   ///   - access: read or write, as the driver sees memory.
-  ///   - owner: the process whose memory the calling thread sees; nil for a thread without one,
-  ///     which takes on any.
+  ///   - owner: the calling process, whose memory it must be.
   public func plan(
-    copying byteCount: UInt64, at iova: IOVA, access: DMAAccess, by owner: MemoryOwner?
+    copying byteCount: UInt64, at iova: IOVA, access: DMAAccess, by owner: MemoryOwner
   ) throws(Rule) -> CopyPlan {
     guard byteCount != 0 else { throw .copyOfNothing }
     guard invalidAddressCount == 0 else { throw .copyWhileAddressInvalid }
@@ -61,7 +60,7 @@ extension ContainerState {
       if let mapping = entries.containing(next) {
         if !mapping.value.access.isSuperset(of: needed) {
           plan.refusal = .copyExceedsAccess
-        } else if let owner, mapping.value.owner != owner {
+        } else if mapping.value.owner != owner {
           plan.refusal = .copyInAnotherProcess
         } else {
           let distance = next.rawValue - mapping.range.start.rawValue

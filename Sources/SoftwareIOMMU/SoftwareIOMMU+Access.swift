@@ -11,6 +11,16 @@ extension SoftwareIOMMU: AccessBackend {
   /// Nothing is held.
   public func unpin(_ part: Mapping, in space: IOASID) {}
 
+  /// Copies out of the calling process's memory.
+  public func load(
+    _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress
+  ) throws(Errno) { try unsafe memory.load(bytes, from: address) }
+
+  /// Copies into the calling process's memory.
+  public func store(_ bytes: UnsafeRawBufferPointer, to address: UserAddress) throws(Errno) {
+    try unsafe memory.store(bytes, to: address)
+  }
+
   /// Copies out of a space's memory.
   public func read(
     _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress, of memory: MappedMemory,

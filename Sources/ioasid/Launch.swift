@@ -119,6 +119,13 @@ struct Launch {
       let state = "\(RunPaths.states)/\(function.address.name)"
       try System.writeFile(namespace.staged(state), [], mode: 0o666)
     }
+    for (index, device) in platform.mediated.enumerated() {
+      let file = "\(RunPaths.devices)/\(device.name.rawValue)"
+      try System.writeFile(namespace.staged(file), [], mode: 0o666)
+      note(file, .deviceFile, platform.functions.count + index, 0, 0)
+      let state = "\(RunPaths.states)/\(device.name.rawValue)"
+      try System.writeFile(namespace.staged(state), [], mode: 0o666)
+    }
     if let trace {
       let file = namespace.staged(RunPaths.trace)
       try System.writeFile(file, [], mode: 0o666)

@@ -7,12 +7,15 @@ enum RunCommand {
     var platform: String?
     var trace: String?
     var isVerbose = false
+    /// `NAME=PATH` or `PATH` of each mediated device.
+    var mediated: [String] = []
     var program: [String] = []
   }
 
   static func run(_ words: [String]) throws(Refusal) {
     let arguments = try parse(words)
-    let platform = try arguments.platform.map(PlatformCommand.load) ?? .builtIn
+    var platform = try arguments.platform.map(PlatformCommand.load) ?? .builtIn
+    for device in arguments.mediated { try MediatedOption(device).add(to: &platform) }
     let program = try Program(arguments.program)
     let preload = try Program.preload()
     if let trace = arguments.trace { try checkTrace(trace) }
@@ -41,6 +44,7 @@ enum RunCommand {
       switch name {
       case "--backend": try check(backend: value())
       case "--platform": arguments.platform = try value()
+      case "--mediated": arguments.mediated.append(try value())
       case "--trace": arguments.trace = try value()
       case "--verbose" where joined == nil: arguments.isVerbose = true
       case "--":

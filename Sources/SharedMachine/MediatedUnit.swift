@@ -1,0 +1,324 @@
+internal import AddressSpaces
+internal import CLinux
+internal import CMediated
+internal import DMATypes
+internal import Shim
+internal import SimulatedPlatform
+internal import UAPI
+
+/// One device of a driver in user space: the driver's code in this process, and the device's state
+/// in a file that the processes of the run share, under the lock that lies beside it.
+@safe final class MediatedUnit: @unchecked Sendable {
+  private static let madeOffset = 0
+  private static let openOffset = 8
+  private static let lockOffset = 64
+  private static let stateOffset = 4096
+
+  /// The device's place in `Machine.mediated`.
+  let index: Int
+  /// Its place among the devices of the platform.
+  let place: Int
+  /// What programs call it.
+  let name: DeviceName
+  /// The place of its group in `Machine.groups`.
+  let group: Int
+  private let path: String
+  private let mapping = Guarded<SharedMemory?>(nil)
+  // SAFETY: ours from init to deinit. Its fields are set once, under `mapping`, before the driver
+  // sees it.
+  private let device: UnsafeMutablePointer<vfio_device>
+  /// The machine that the unit belongs to; set with the driver.
+  private unowned(unsafe) var machine: Machine?
+  /// What the driver gives back while it is asked to let go, and which thread asks.
+  private let asked = Guarded<(thread: UInt64, given: [UnpinRequest])?>(nil)
+
+  init(index: Int, place: Int, device: Platform.Mediated, group: Int) {
+    self.index = index
+    self.place = place
+    self.group = group
+    name = device.name
+    path = device.driver
+    unsafe self.device = .allocate(capacity: 1)
+    unsafe self.device.initialize(to: vfio_device())
+  }
+
+  deinit { unsafe device.deallocate() }
+
+  /// Loads the driver and maps the device's file: `ENODEV` when the driver is none.
+  @discardableResult
+  func prepare(_ machine: Machine) throws(Errno) -> SharedMemory {
+    try mapping.withLock { (known: inout SharedMemory?) throws(Errno) -> SharedMemory in
+      if let known { return known }
+      let memory = try load(machine)
+      known = memory
+      return memory
+    }
+  }
+
+  private func load(_ machine: Machine) throws(Errno) -> SharedMemory {
+    guard let symbol = unsafe clinux_load_driver(path) else {
+      machine.tell("\(name): \(path) is no mediated driver that loads here")
+      throw .noDevice
+    }
+    let operations = unsafe symbol.assumingMemoryBound(to: vfio_device_ops.self)
+    guard unsafe operations.pointee.version == UInt32(VFIO_IOASID_VERSION) else {
+      machine.tell("\(name): \(path) was built for another vfio_ioasid.h")
+      throw .noDevice
+    }
+    let byteCount = unsafe (Self.stateOffset + Int(operations.pointee.state_bytes) + 4095) & ~4095
+    let file = try Descriptor(opening: machine.files.state(name.rawValue))
+    if try file.status().size < UInt64(byteCount) {
+      let failure = clinux_resize(file.number, UInt64(byteCount))
+      guard failure == 0 else { throw Errno(rawValue: -failure) }
+    }
+    let memory = try SharedMemory(descriptor: file.number, byteCount: byteCount)
+    unsafe device.pointee = vfio_device(
+      ops: operations, state: memory.pointer(at: Self.stateOffset), host: mediatedHost,
+      owner: Unmanaged.passUnretained(self).toOpaque())
+    unsafe self.machine = machine
+    return memory
+  }
+
+  /// Whether the device counts as open.
+  func isOpen(_ machine: Machine) -> Bool {
+    // What no process has opened needs no driver to be told so.
+    if let memory = mapping.withLock({ $0 }) { return memory[Self.openOffset] != 0 }
+    guard let file = try? Descriptor(opening: machine.files.state(name.rawValue)),
+      let size = try? file.status().size, size > 0
+    else { return false }
+    return (try? prepare(machine)).map { $0[Self.openOffset] != 0 } ?? false
+  }
+
+  /// Whether the driver can be told to let go; it is loaded.
+  private var hasUnmapHook: Bool { unsafe device.pointee.ops.pointee.dma_unmap != nil }
+
+  // MARK: Calls of programs
+
+  /// Runs `body` with the device to itself.
+  private func exclusively<Result, Failure: Error>(
+    _ memory: SharedMemory,
+    _ body: (UnsafeMutablePointer<vfio_device>) throws(Failure) -> Result
+  ) throws(Failure) -> Result {
+    let lock = memory.lock(at: Self.lockOffset)
+    lock.take()
+    defer { lock.drop() }
+    return unsafe try body(device)
+  }
+
+  /// The first open: `vfio_df_open()`. The machine's lock is held.
+  func open(_ machine: Machine) throws(Errno) {
+    let memory = try prepare(machine)
+    if memory[Self.madeOffset] == 0 {
+      memory.lock(at: Self.lockOffset).make()
+      memory.words.storeReleasing(Self.madeOffset, 1)
+    }
+    try unsafe exclusively(memory) { device throws(Errno) in
+      memory[Self.openOffset] = 1
+      guard let open = unsafe device.pointee.ops.pointee.open_device else { return }
+      let failure = unsafe open(device)
+      guard failure == 0 else {
+        memory[Self.openOffset] = 0
+        throw Errno(rawValue: -failure)
+      }
+    }
+  }
+
+  /// The last reference is gone: `vfio_df_device_last_close()`. The machine's lock is held.
+  func close(_ machine: Machine) {
+    guard let memory = try? prepare(machine) else { return }
+    unsafe exclusively(memory) { device in
+      unsafe device.pointee.ops.pointee.close_device?(device)
+      memory[Self.openOffset] = 0
+    }
+  }
+
+  /// One ioctl of the device's file: its result, or −errno.
+  func serve(_ machine: Machine, _ number: UInt64, _ argument: UInt64) -> Int {
+    guard let memory = try? prepare(machine) else { return -Int(Errno.inputOutput.rawValue) }
+    let number = UInt32(truncatingIfNeeded: number)
+    if let refusal = refusal(number, UserAddress(argument)) { return -Int(refusal.rawValue) }
+    return unsafe exclusively(memory) { device in
+      guard let ioctl = unsafe device.pointee.ops.pointee.ioctl else {
+        return -Int(Errno.invalidArgument.rawValue)
+      }
+      return unsafe ioctl(device, number, UInt(argument))
+    }
+  }
+
+  /// What VFIO answers before it asks the driver: `vfio_device_fops_unl_ioctl()`.
+  private func refusal(_ number: UInt32, _ argument: UserAddress) -> Errno? {
+    // DEVICE_FEATURE, BIND_IOMMUFD.
+    guard number == 0x3b75 || number == 0x3b76 else { return nil }
+    var head: (argsz: UInt32, flags: UInt32) = (0, 0)
+    do throws(Errno) { try CallerMemory.load(from: argument, into: &head) } catch { return error }
+    return number == 0x3b75 && head.argsz >= 8 ? .notTypewriter : .invalidArgument
+  }
+
+  /// read(2), pread(2) and their opposites: bytes moved, or −errno. Offset −1 is the description's
+  /// own position, which moves on.
+  func transfer(
+    _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, count: UInt64, offset: Int64,
+    isWrite: Bool
+  ) -> Int64 {
+    guard let memory = try? prepare(machine) else { return -Int64(Errno.inputOutput.rawValue) }
+    // SEEK_CUR
+    var position = Int(offset < 0 ? clinux_seek(descriptor, 0, 1) : offset)
+    guard position >= 0 else { return Int64(position) }
+    let count = Int(clamping: count)
+    let done = unsafe exclusively(memory) { device -> Int in
+      let operations = unsafe device.pointee.ops.pointee
+      // SAFETY: the driver was told that the program's addresses are to be copied, not followed.
+      let buffer = unsafe UnsafeMutablePointer<CChar>(bitPattern: UInt(address.rawValue))
+      if isWrite {
+        return unsafe operations.write?(device, buffer, count, &position)
+          ?? -Int(Errno.invalidArgument.rawValue)
+      }
+      return unsafe operations.read?(device, buffer, count, &position)
+        ?? -Int(Errno.invalidArgument.rawValue)
+    }
+    // SEEK_SET
+    if offset < 0, done >= 0 { _ = clinux_seek(descriptor, Int64(position), 0) }
+    return Int64(done)
+  }
+
+  // MARK: Unmapping
+
+  /// Runs `body` with every one of the devices to itself, in their order.
+  static func exclusively<Result>(
+    _ units: ArraySlice<MediatedUnit>, _ machine: Machine, _ body: () -> Result
+  ) -> Result {
+    guard let unit = units.first else { return body() }
+    let rest = units.dropFirst()
+    guard let memory = try? unit.prepare(machine), memory[madeOffset] != 0 else {
+      return exclusively(rest, machine, body)
+    }
+    return unsafe unit.exclusively(memory) { _ in exclusively(rest, machine, body) }
+  }
+
+  /// Tells the driver that a mapping goes; what it gives back. The device is the caller's.
+  func letGo(of mapping: IOVARange) -> [UnpinRequest] {
+    guard let memory = loaded, memory[Self.openOffset] != 0,
+      let hook = unsafe device.pointee.ops.pointee.dma_unmap
+    else { return [] }
+    asked.withLock { $0 = (clinux_thread(), []) }
+    unsafe hook(device, mapping.start.rawValue, mapping.size)
+    return asked.withLock { asked in
+      defer { asked = nil }
+      return asked?.given ?? []
+    }
+  }
+
+  /// Tells the driver that it kept a mapping in place. The device is the caller's.
+  func unmapFailed(_ mapping: IOVARange) {
+    guard let memory = loaded, memory[Self.openOffset] != 0 else { return }
+    unsafe device.pointee.ops.pointee.unmap_failed?(
+      device, mapping.start.rawValue, mapping.size)
+  }
+
+  private var loaded: SharedMemory? { mapping.withLock { $0 } }
+}
+
+// MARK: Calls of the driver
+
+extension MediatedUnit {
+  /// The container that the device is in, while it is open.
+  private func container() throws(Errno) -> (machine: Machine, replica: ContainerReplica) {
+    guard let machine = unsafe machine, let memory = loaded, memory[Self.openOffset] != 0 else {
+      throw .invalidArgument
+    }
+    let number = machine.container(ofGroupAt: group)
+    guard number != 0 else { throw .invalidArgument }
+    // Asked to let go, this thread holds the container.
+    let isAsked = asked.withLock { $0?.thread == clinux_thread() }
+    if isAsked { throw .deadlock }
+    return (machine, try machine.replica(number))
+  }
+
+  /// `vfio_pin_pages()`: how many, or −errno.
+  func pin(
+    _ iova: IOVA, _ count: Int32, _ protection: Int32,
+    into pages: UnsafeMutablePointer<OpaquePointer?>?
+  ) -> Int32 {
+    do throws(Errno) {
+      guard let pages = unsafe pages, count != 0 else { throw .invalidArgument }
+      let (machine, replica) = try container()
+      let request = PinRequest(
+        group: machine.groups[group].number, iova: iova, count: Int(count),
+        protection: UInt32(bitPattern: protection), hasUnmapHook: hasUnmapHook)
+      var place = 0
+      for run in try replica.pin(request, in: machine) {
+        for page in 0..<run.run.count {
+          // SAFETY: the runs have `count` pages together, for which the driver has room.
+          unsafe pages[place] = OpaquePointer(bitPattern: UInt(run[page].rawValue))
+          place += 1
+        }
+      }
+      return count
+    } catch {
+      return -error.rawValue
+    }
+  }
+
+  /// `vfio_unpin_pages()`.
+  func unpin(_ iova: IOVA, _ count: Int32) {
+    let request = UnpinRequest(iova: iova, count: Int(count))
+    let isTaken = asked.withLock { asked in
+      guard asked?.thread == clinux_thread() else { return false }
+      asked?.given.append(request)
+      return true
+    }
+    guard !isTaken, let (machine, replica) = try? container() else { return }
+    if !hasUnmapHook || replica.unpin(request) {
+      machine.tell("\(name): unpins \(count) pages at \(hex(iova)), not all of them mapped")
+    }
+  }
+
+  /// `vfio_dma_rw()`: 0, or −errno.
+  func copy(
+    _ data: UnsafeMutableRawPointer?, _ iova: IOVA, _ count: Int, isWrite: Bool
+  ) -> Int32 {
+    do throws(Errno) {
+      guard let data = unsafe data, count > 0 else { throw .invalidArgument }
+      let (_, replica) = try container()
+      try unsafe replica.copy(
+        UnsafeMutableRawBufferPointer(start: data, count: count), iova, isWrite: isWrite)
+      return 0
+    } catch {
+      return -error.rawValue
+    }
+  }
+
+  /// Copies within one pinned page, whosever it is: 0, or −errno.
+  func copy(
+    _ page: MappedMemory, _ offset: Int, _ bytes: UnsafeMutableRawBufferPointer, isWrite: Bool
+  ) -> Int32 {
+    do throws(Errno) {
+      guard offset >= 0, bytes.count <= 4096, offset <= 4096 - bytes.count else {
+        throw .invalidArgument
+      }
+      let (_, replica) = try container()
+      try replica.withSession { (session, _) throws(Errno) in
+        if isWrite {
+          try unsafe session.write(
+            UnsafeRawBufferPointer(bytes), to: page, offset: UInt64(offset))
+        } else {
+          try unsafe session.read(bytes, from: page, offset: UInt64(offset))
+        }
+      }
+      return 0
+    } catch {
+      return -error.rawValue
+    }
+  }
+
+  /// Where a pinned page stands in this process; 0 when it is another's.
+  func address(of page: MappedMemory) -> UInt64 {
+    guard let (_, replica) = try? container() else { return 0 }
+    return replica.isOwn(page.owner) ? page.address.rawValue : 0
+  }
+
+  /// The process's machine, for eventfds.
+  var events: EventDescriptors? { unsafe machine?.events }
+
+  private func hex(_ iova: IOVA) -> String { "0x" + String(iova.rawValue, radix: 16) }
+}
