@@ -50,11 +50,31 @@ public protocol AddressSpaceBackend {
   mutating func map(_ mapping: Mapping, in space: IOASID) throws(Errno)
   /// Removes exactly one earlier mapping (`IOMMU_IOAS_UNMAP`).
   mutating func unmap(_ range: IOVARange, in space: IOASID) throws(Errno)
+
+  /// The program gives up the address of a mapping, not the mapping: what devices reach from then
+  /// on, which is what they reached before.
+  mutating func releaseAddress(of mapping: Mapping, in space: IOASID) -> MappedMemory
+  /// The memory of a mapping whose address was given up stands at a new one, which is taken at its
+  /// word; `ENOMEM` when another process now takes it over and may not lock that much.
+  mutating func takeAddress(
+    of mapping: Mapping, insteadOf old: MappedMemory, in space: IOASID
+  ) throws(Errno)
 }
 
 extension AddressSpaceBackend {
   /// Most backends have nothing to prepare.
   @inlinable public func prepareChange(at iova: IOVA, in space: IOASID) {}
+
+  // A backend that pins pages has no use for addresses once they are pinned.
+
+  /// The same memory.
+  public func releaseAddress(of mapping: Mapping, in space: IOASID) -> MappedMemory {
+    mapping.memory
+  }
+  /// Changes nothing.
+  public func takeAddress(
+    of mapping: Mapping, insteadOf old: MappedMemory, in space: IOASID
+  ) throws(Errno) {}
 }
 
 /// A backend whose effects live in this process, so that each process keeps a copy of them.
@@ -106,6 +126,13 @@ public protocol DMAMemory {
   func load(_ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress) throws(Errno)
   /// Copies into the caller's own memory as its processor does.
   func store(_ bytes: UnsafeRawBufferPointer, to address: UserAddress) throws(Errno)
+  /// What the memory can be reached by when its owner is about to give up its address: its file,
+  /// perhaps.
+  func standIn(for memory: MappedMemory, byteCount: UInt64) -> MappedMemory
+  /// Charges memory to the owner it has now instead of the one before; `ENOMEM` beyond its limit.
+  func moveCharge(
+    of byteCount: UInt64, from old: MappedMemory, to new: MappedMemory
+  ) throws(Errno)
   /// Asks for every page of the caller's own memory as a pin would; `EFAULT` when one is missing or
   /// does not allow the access.
   func touch(_ address: UserAddress, byteCount: UInt64, access: DMAAccess) throws(Errno)
@@ -132,4 +159,10 @@ extension DMAMemory {
   public func store(_ bytes: UnsafeRawBufferPointer, to address: UserAddress) throws(Errno) {
     try unsafe write(bytes, to: address, of: MemoryOwner(rawValue: 0))
   }
+  /// The memory itself.
+  public func standIn(for memory: MappedMemory, byteCount: UInt64) -> MappedMemory { memory }
+  /// Nothing is charged.
+  public func moveCharge(
+    of byteCount: UInt64, from old: MappedMemory, to new: MappedMemory
+  ) throws(Errno) {}
 }

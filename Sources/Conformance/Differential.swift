@@ -61,14 +61,18 @@ extension Script {
 /// Runs scripts against the oracle and reports the first difference as small as it gets.
 public struct DifferentialRunner<Product: Contestant> {
   private let makeProduct: (World) -> Product
+  private let manner: DirtyManner
 
   /// A runner for one implementation; `makeProduct` gives it at rest.
-  public init(makeProduct: @escaping (World) -> Product) { self.makeProduct = makeProduct }
+  public init(manner: DirtyManner = .clean, makeProduct: @escaping (World) -> Product) {
+    self.manner = manner
+    self.makeProduct = makeProduct
+  }
 
   /// Whether and where the two differ.
   public func difference(_ script: Script) -> Difference? {
     var product = makeProduct(script.world)
-    var oracle = Oracle(world: script.world, memoryBase: product.memoryBase)
+    var oracle = Oracle(world: script.world, memoryBase: product.memoryBase, manner: manner)
     return script.firstDifference(&oracle, &product)
   }
 

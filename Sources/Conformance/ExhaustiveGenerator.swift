@@ -85,6 +85,55 @@ extension ExhaustiveGenerator {
       choices: choices, length: length)
   }
 
+  /// Mappings that share words of a bitmap, reported together and apart, while tracking comes and
+  /// goes, and groups with it: descriptor 2 is a mediated device's.
+  public static func dirtyPages(length: Int) -> Self {
+    let get = { (iova: UInt64, size: UInt64, data: UInt64) in
+      Call(
+        .dirtyPages, on: 0,
+        [48, 4, Number(iova), Number(size), 0x1000, 24, .memory(data)])
+    }
+    var beginning = [Call(.openContainer, into: 0)]
+    for (file, group) in [(1, 3), (2, 20)] as [(Int, UInt64)] {
+      beginning.append(Call(.openGroup, into: file, [Number(group)]))
+      beginning.append(Call(.setContainer, on: file, other: .descriptor(0)))
+    }
+    beginning.append(Call(.setIOMMU, on: 0, [3]))
+    beginning.append(map(0x1000, 0x3000))
+    beginning.append(Call(.dirtyPages, on: 0, [8, 1, 0, 0, 0, 0, 0]))
+    return Self(
+      world: .mixed, beginning: beginning,
+      choices: [
+        Call(.dirtyPages, on: 0, [8, 1, 0, 0, 0, 0, 0]),
+        Call(.dirtyPages, on: 0, [8, 2, 0, 0, 0, 0, 0]),
+        map(0x4000, 0x8000), map(0x4_0000, 0x4000),
+        // From 0 on, of one mapping, over both words; and one whose second word cannot be written.
+        get(0, 0x8_0000, 0), get(0x1000, 0x3000, 0x40), get(0x4000, 0x4_0000, 0x8000 - 8),
+        Call(.unmapDMA, on: 0, [48, 1, 0, 0x8_0000, 0x1000, 16, .memory(0x20)]),
+        Call(.unsetContainer, on: 1), Call(.setContainer, on: 1, other: .descriptor(0)),
+      ], length: length)
+  }
+
+  /// Addresses taken away and given back, and what may not happen meanwhile.
+  public static func addresses(version: UInt64, length: Int) -> Self {
+    var choices = [map(0x1000, 0x1000), map(0x2000, 0x2000)]
+    for (iova, size) in [(0x1000, 0x1000), (0x2000, 0x2000), (0x1000, 0x3000)] as [(UInt64, UInt64)]
+    {
+      choices.append(unmap(iova, size, flags: 4))
+      choices.append(Call(.mapDMA, on: 0, [32, 4, .memory(0x1_4000), Number(iova), Number(size)]))
+    }
+    choices += [
+      unmap(0x2000, 0x1000, flags: 4), unmap(0, 0, flags: 6), unmap(0x1000, 0x3000),
+      Call(.setContainer, on: 2, other: .descriptor(0)), Call(.unsetContainer, on: 2),
+    ]
+    return Self(
+      world: .mixed,
+      beginning: ready(groups: [3], version: version) + [
+        Call(.openGroup, into: 2, [version == 1 ? 20 : 6])
+      ],
+      choices: choices, length: length)
+  }
+
   /// Groups behind different IOMMUs that come and go around mappings in critical places.
   ///
   /// The group of descriptor `first` (1…4: wide, narrow, high, mediated) is in from the start.

@@ -1,7 +1,7 @@
 /// A naive model of one machine with a native type1: what the specification says, said again as
 /// plainly as it can be, in arrays and linear scans. It shares no code with the shim.
 ///
-/// Error numbers are the kernel's. What only the whole-of-type1 issue grants answers ENOTTY.
+/// Error numbers are the kernel's.
 public struct Oracle: Contestant {
   enum File {
     case container(Int)
@@ -27,13 +27,18 @@ public struct Oracle: Contestant {
   var files: [Int: File] = [:]
   var groups: [Group]
   var containers: [OracleContainer] = []
-  /// Words that devices wrote, by offset into the script's memory.
-  var written: [UInt64: UInt64] = [:]
+  private let manner: DirtyManner
+  /// What the script's memory holds.
+  var memory: OracleMemory
 
   /// A machine at rest.
-  public init(world: World, memoryBase: UInt64 = 0x7000_0000_0000) {
+  public init(
+    world: World, memoryBase: UInt64 = 0x7000_0000_0000, manner: DirtyManner = .clean
+  ) {
     self.world = world
     self.memoryBase = memoryBase
+    self.manner = manner
+    memory = OracleMemory(base: memoryBase)
     groups = Array(repeating: Group(), count: world.groups.count)
   }
 
@@ -41,7 +46,8 @@ public struct Oracle: Contestant {
   public mutating func perform(_ call: Call) -> Outcome {
     switch call.verb {
     case .openContainer:
-      containers.append(OracleContainer(world: world, memoryBase: memoryBase))
+      containers.append(
+        OracleContainer(world: world, memoryBase: memoryBase, manner: manner))
       files[call.into] = .container(containers.count - 1)
       return Outcome(0)
     case .openGroup: return openGroup(call)
@@ -115,16 +121,23 @@ public struct Oracle: Contestant {
     switch call.verb {
     case .getInfo: result = -containers[index].getInfo(&structure)
     case .mapDMA: result = -containers[index].map(structure)
-    case .unmapDMA: result = -containers[index].unmap(&structure)
-    case .dirtyPages: result = -containers[index].dirtyPages(structure)
+    case .unmapDMA: result = -containers[index].unmap(&structure, &memory)
+    case .dirtyPages: result = -containers[index].dirtyPages(structure, &memory)
     default: return Outcome(-errnoNOTTY, bytes: bytes(of: call))
     }
-    return Outcome(result, bytes: structure.visible)
+    return Outcome(result, bytes: visible(structure, of: call))
+  }
+
+  /// What a program sees of its structure and of a bitmap that it names.
+  private func visible(_ structure: CallerStructure, of call: Call) -> [UInt8] {
+    guard let bitmap = structure.writtenBitmap(of: call.verb) else { return structure.visible }
+    return structure.visible + memory.bytes(bitmap.count, at: bitmap.address)
   }
 
   /// The structure as it was: nobody looked at it.
   private func bytes(of call: Call) -> [UInt8] {
-    call.verb.layout.isEmpty ? [] : CallerStructure(call, base: memoryBase).visible
+    call.verb.layout.isEmpty
+      ? [] : visible(CallerStructure(call, base: memoryBase), of: call)
   }
 
   // MARK: - Group calls (1.2)
@@ -226,10 +239,11 @@ public struct Oracle: Contestant {
     default: break
     }
     if isWrite {
-      written[offset] = call.numbers[1].value
+      memory.written[offset] = call.numbers[1].value
+      containers[container].noteWrite(iova)
       return Outcome(0)
     }
-    return Outcome(Int64(bitPattern: (written[offset] ?? ScriptMemory.word(at: offset)) >> 1))
+    return Outcome(Int64(bitPattern: (memory.word(at: address) ?? 0) >> 1))
   }
 }
 

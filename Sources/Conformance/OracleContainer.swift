@@ -5,6 +5,10 @@ struct OracleContainer {
     var address: UInt64
     /// 1 read, 2 write.
     var access: UInt64
+    /// Whether UNMAP with VADDR took the address away.
+    var invalid = false
+    /// The kernel's bitmap, longer than the pages; empty while nothing is tracked.
+    var bits: [Bool] = []
     var size: UInt64 { iova.last &- iova.start &+ 1 }
   }
 
@@ -16,6 +20,7 @@ struct OracleContainer {
 
   let world: World
   let memoryBase: UInt64
+  let manner: DirtyManner
 
   /// Every group of the container, the newest first.
   var members: [Int] = []
@@ -30,9 +35,11 @@ struct OracleContainer {
   var emulated: [Int] = []
   /// Usable addresses, ascending; empty: no list, everything is usable.
   var usable: [World.Run] = []
+  var tracking = false
 
-  init(world: World, memoryBase: UInt64) {
+  init(world: World, memoryBase: UInt64, manner: DirtyManner) {
     self.world = world
+    self.manner = manner
     self.memoryBase = memoryBase
   }
 
@@ -73,6 +80,7 @@ struct OracleContainer {
     domains = []
     emulated = []
     usable = []
+    tracking = false
   }
 
   /// The group leaves; with the last one the instance and all its mappings go.
@@ -97,6 +105,7 @@ struct OracleContainer {
   // MARK: - Attach and detach (2.9)
 
   mutating func attach(_ group: Int) -> Int64 {
+    if mappings.contains(where: \.invalid) { return errnoBUSY }
     guard let number = world.groups[group].iommu else {
       emulated.append(group)
       return 0
@@ -172,6 +181,7 @@ struct OracleContainer {
         usable[usable.count - 1].last = last
       }
     }
+    if domains.isEmpty { fillBits() }
     guard let first = usable.first, let last = usable.last else { return }
     var list = [World.Run(first.start, last.last)]
     for group in domains.flatMap(\.groups) {

@@ -1,4 +1,4 @@
-/// The oracle's MAP_DMA, UNMAP_DMA, DIRTY_PAGES and GET_INFO, from the caller's bytes on. Each
+/// The oracle's MAP_DMA, UNMAP_DMA and GET_INFO, from the caller's bytes on. Each
 /// answers an error number, or 0.
 extension OracleContainer {
   // MARK: - MAP_DMA (2.2)
@@ -16,21 +16,32 @@ extension OracleContainer {
     if iova &+ (size - 1) < iova || address &+ (size - 1) < address { return errnoINVAL }
     let run = World.Run(iova, iova &+ (size - 1))
     if replacesAddress {
-      // Nothing is ever invalidated yet, so an overlapping mapping is always the wrong one.
-      return overlapsMapping(run) ? errnoINVAL : errnoNOENT
+      guard let index = mappings.firstIndex(where: { $0.iova.overlaps(run) }) else {
+        return errnoNOENT
+      }
+      if !mappings[index].invalid || mappings[index].iova != run { return errnoINVAL }
+      // The new address is not looked at. Honest programs give the same pages, which devices
+      // reach all the while.
+      mappings[index].address = address
+      mappings[index].invalid = false
+      return 0
     }
     if overlapsMapping(run) { return errnoEXIST }
     if available == 0 { return errnoNOSPC }
     if !usable.isEmpty && !usable.contains(where: { $0.contains(run) }) { return errnoINVAL }
     if !domains.isEmpty && !isPinnable(address, size, access) { return errnoFAULT }
+    if tracking && size / pageSize > 0x7fff_ffff { return errnoINVAL }
     mappings.append(Mapping(iova: run, address: address, access: access))
+    if tracking { allocateBits(mappings.count - 1) }
     available -= 1
     return 0
   }
 
   // MARK: - UNMAP_DMA (2.4)
 
-  mutating func unmap(_ structure: inout CallerStructure) -> Int64 {
+  mutating func unmap(
+    _ structure: inout CallerStructure, _ memory: inout OracleMemory
+  ) -> Int64 {
     guard let argsz = structure.load32(0), let flags = structure.load32(4),
       let iova = structure.load64(8), let size = structure.load64(16)
     else { return errnoFAULT }
@@ -39,8 +50,8 @@ extension OracleContainer {
     if wantsDirty && (all || invalidates) { return errnoINVAL }
     if wantsDirty {
       if argsz < 48 { return errnoINVAL }
-      guard structure.load64(40) != nil else { return errnoFAULT }
-      return errnoINVAL  // whatever the bitmap is: tracking is never on yet
+      guard let bits = structure.bitmap else { return errnoFAULT }
+      if !isBitmap(size: size, bits.pgsize, bits.bytes, bits.data) { return errnoINVAL }
     }
     if invalidates && !emulated.isEmpty { return errnoBUSY }
     if iova % pageSize != 0 { return errnoINVAL }
@@ -49,6 +60,7 @@ extension OracleContainer {
     } else if size == 0 || size % pageSize != 0 || iova &+ (size - 1) < iova {
       return errnoINVAL
     }
+    if wantsDirty && (!tracking || structure.bitmap?.pgsize != pageSize) { return errnoINVAL }
     let run = all ? World.Run(0, .max) : World.Run(iova, iova &+ (size - 1))
     if version == 2 && !all {
       for mapping in mappings where mapping.iova.overlaps(run) && !run.contains(mapping.iova) {
@@ -58,12 +70,25 @@ extension OracleContainer {
         return errnoINVAL
       }
     }
-    if invalidates { return errnoNOTTY }
-    let removed = leaving(run, all: all)
-    mappings.removeAll { mapping in removed.contains { $0.iova == mapping.iova } }
-    available += UInt32(removed.count)
+    let named = leaving(run, all: all)
+    if invalidates && named.contains(where: \.invalid) { return errnoINVAL }
+    for mapping in named {
+      let index = mappings.firstIndex { $0.iova == mapping.iova }!
+      if invalidates {
+        mappings[index].invalid = true
+        continue
+      }
+      // Mappings that went before one that cannot be reported stay gone.
+      if wantsDirty, let bits = structure.bitmap,
+        !report(index, from: iova, to: bits.data, &memory)
+      {
+        return errnoFAULT
+      }
+      mappings.remove(at: index)
+      available += 1
+    }
     if !structure.isWritable { return errnoFAULT }  // although the mappings are gone
-    structure.store64(removed.reduce(0) { $0 &+ $1.size }, 16)
+    structure.store64(named.reduce(0) { $0 &+ $1.size }, 16)
     return 0
   }
 
@@ -75,23 +100,6 @@ extension OracleContainer {
     // v1 stops at a first mapping that begins below, and otherwise takes whole mappings.
     if let first = touched.first, first.iova.start < run.start { return [] }
     return touched
-  }
-
-  // MARK: - DIRTY_PAGES (2.10)
-
-  func dirtyPages(_ structure: CallerStructure) -> Int64 {
-    if version == 1 { return errnoACCES }
-    guard let argsz = structure.load32(0), let flags = structure.load32(4) else {
-      return errnoFAULT
-    }
-    if argsz < 8 { return errnoINVAL }
-    switch flags {
-    case 1, 2: return errnoNOTTY  // START and STOP would be granted
-    case 4:
-      if argsz < 48 { return errnoINVAL }
-      return structure.load64(40) == nil ? errnoFAULT : errnoINVAL  // tracking is never on yet
-    default: return errnoINVAL
-    }
   }
 
   // MARK: - GET_INFO (2.7)

@@ -2,8 +2,9 @@
 public struct Outcome: Hashable, Sendable {
   /// What the call returned: a result, or minus an error number. Descriptors are reported as 0.
   public var result: Int64
-  /// The caller's structure afterwards; empty when there is none, or when the call ended in EFAULT:
-  /// how much was copied before the fault is nobody's promise.
+  /// The caller's structure afterwards, and behind it the beginning of a bitmap that it names; empty
+  /// when there is none, or when the call ended in EFAULT: how much of the structure was copied
+  /// before the fault is nobody's promise.
   public var bytes: [UInt8] = []
 
   /// A result.
@@ -73,6 +74,21 @@ struct CallerStructure {
     case .absent: (readable, isWritable) = (0, false)
     }
   }
+
+  /// UNMAP_DMA's bitmap; nil where it cannot be read.
+  var bitmap: (pgsize: UInt64, bytes: UInt64, data: UInt64)? {
+    guard let pgsize = load64(24), let bytes = load64(32), let data = load64(40) else { return nil }
+    return (pgsize, bytes, data)
+  }
+
+  /// The bytes of a bitmap that belong to a call's outcome, up to the first that is missing.
+  func writtenBitmap(of verb: Verb) -> (address: UInt64, count: Int)? {
+    guard let flags = load32(4), let bitmap,
+      verb == .dirtyPages && flags == 4 || verb == .unmapDMA && flags == 1
+    else { return nil }
+    return (bitmap.data, Int(min(bitmap.bytes, Self.bitmapBytesCompared)))
+  }
+  private static let bitmapBytesCompared: UInt64 = 256
 
   /// The bytes that a program could see.
   var visible: [UInt8] { Array(bytes.prefix(readable)) }

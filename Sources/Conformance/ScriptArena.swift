@@ -15,6 +15,8 @@ internal import UAPI
   private let structures: UInt64
   private let readOnlyBytes: UInt64 = 0x8000
   private var dirtied: Set<UInt64> = []
+  /// Where bitmaps were asked for, as offsets.
+  private var bitmaps: [Range<UInt64>] = []
 
   private static let pageBytes = 4096
   private static let hugeBytes = 0x20_0000
@@ -126,15 +128,37 @@ internal import UAPI
     unsafe pointer(address).copyMemory(from: bytes, byteCount: bytes.count)
   }
 
+  /// What a call did, given its structure as it was and where it was put.
+  func outcome(
+    _ result: Int64, of call: Call, _ structure: CallerStructure, at argument: UInt64
+  ) -> Outcome {
+    let bitmap = structure.writtenBitmap(of: call.verb)
+    var bits: [UInt8] = []
+    if let bitmap, bitmap.address &- base < ScriptMemory.byteCount {
+      bits = CallerMemory.readable(at: UserAddress(bitmap.address), count: bitmap.count)
+      if result == 0 || result == -14, let size = structure.bitmap?.bytes {
+        let start = (bitmap.address &- base) & ~7
+        bitmaps.append(start..<min(start + size + 8, ScriptMemory.byteCount))
+      }
+    }
+    guard !call.verb.layout.isEmpty, result != -14 else { return Outcome(result) }
+    return Outcome(result, bytes: bytes(structure.readable, at: argument) + bits)
+  }
+
   // MARK: - Devices' writes
 
   /// Remembers that a device wrote the word at an address.
   func noteWrite(at address: UInt64) { dirtied.insert(address &- base) }
 
-  /// Gives every word that a device wrote its first value back.
+  /// Gives every word that a device or a report wrote its first value back.
   func restore() {
     for offset in dirtied where offset < ScriptMemory.byteCount { restore(offset) }
     dirtied = []
+    for bitmap in bitmaps {
+      for offset in stride(from: bitmap.lowerBound, to: bitmap.upperBound, by: 8)
+      where ScriptMemory.page(at: offset) == .writable { restore(offset) }
+    }
+    bitmaps = []
   }
 }
 

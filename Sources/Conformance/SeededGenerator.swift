@@ -12,6 +12,8 @@ public struct SeededGenerator {
   private var nextDescriptor = 0
   private var mainContainer = 0
   private var used: [(iova: UInt64, size: UInt64)] = []
+  /// The memory that every MAP at an address named so far; none where they named several.
+  private var addresses: [UInt64: Number?] = [:]
   private var calls: [Call] = []
 
   private static let verbs: [Verb] = [
@@ -46,7 +48,7 @@ public struct SeededGenerator {
   /// Begins anew: whatever became of the earlier container, this one is likely to work.
   private mutating func openEverything() {
     for file in isOpen.keys.sorted() { calls.append(Call(.close, on: file)) }
-    (isOpen, groupOf, used) = ([:], [:], [])
+    (isOpen, groupOf, used, addresses) = ([:], [:], [], [:])
     let container = make(.openContainer)
     mainContainer = container
     for index in world.groups.indices where numbers.chance(1, in: 2) {
@@ -213,13 +215,30 @@ public struct SeededGenerator {
   private mutating func addMap() {
     var flags = UInt64.random(in: 1...3, using: &numbers)
     if numbers.chance(wildness, in: 200) { flags = numbers.pick([0, 4, 5, 7, 8, 0xffff_ffff]) }
-    let (iova, size) = (iova(), size())
+    if numbers.chance(1, in: 12) && !used.isEmpty { return addNewAddress() }
+    let (iova, size, address) = (iova(), size(), address())
     used.append((iova, size))
+    if let before = addresses[iova] {
+      if before != address { addresses[iova] = .some(nil) }
+    } else {
+      addresses[iova] = address
+    }
     if used.count > 24 { used.removeFirst() }
     add(
       Call(
         .mapDMA, on: descriptor(.openContainer),
-        [argsz(32), Number(flags), address(), Number(iova), Number(size)]))
+        [argsz(32), Number(flags), address, Number(iova), Number(size)]))
+  }
+
+  /// Registers memory anew at the address it has: devices reach the same pages before and after.
+  private mutating func addNewAddress() {
+    let old = numbers.pick(used)
+    let size = numbers.chance(1, in: 8) ? size() : old.size
+    guard let address = addresses[old.iova] ?? nil else { return }
+    add(
+      Call(
+        .mapDMA, on: descriptor(.openContainer),
+        [argsz(32), 4, address, Number(old.iova), Number(size)]))
   }
 
   private mutating func addUnmap() {
@@ -230,29 +249,56 @@ public struct SeededGenerator {
     }
     if numbers.chance(1, in: 60) {
       (iova, size, flags) = (0, 0, 2)
+    } else if numbers.chance(1, in: 10) {
+      flags = numbers.pick([1, 1, 4])
+      if flags == 4 && numbers.chance(1, in: 4) { (iova, size, flags) = (0, 0, 6) }
     } else if numbers.chance(wildness, in: 200) {
       flags = numbers.pick([1, 2, 3, 4, 5, 6, 8])
     }
     add(
       Call(
         .unmapDMA, on: descriptor(.openContainer),
-        [argsz(flags & 1 != 0 ? 48 : 24), Number(flags), Number(iova), Number(size)] + bitmap()))
+        [argsz(flags & 1 != 0 ? 48 : 24), Number(flags), Number(iova), Number(size)]
+          + bitmap(for: size)))
   }
 
   private mutating func addDirty() {
-    let flags = numbers.pick([0, 1, 2, 3, 4, 4, 4, 8] as [UInt64])
+    let flags =
+      numbers.chance(1, in: 12)
+      ? numbers.pick([0, 3, 8]) : numbers.pick([1, 1, 2, 4, 4, 4, 4, 4] as [UInt64])
+    var (iova, size) = (iova(), size())
+    if !used.isEmpty && numbers.chance(7, in: 8) {
+      // From one mapping to the same or another, all that lies between included.
+      let (one, other) = (numbers.pick(used), numbers.pick(used))
+      let (low, high) = one.iova < other.iova ? (one, other) : (other, one)
+      iova = low.iova &- numbers.pick([0, 0, 0x1000, 0x2_0000])
+      size = numbers.chance(1, in: 2) ? one.size : high.iova &- iova &+ high.size
+      if size == one.size { iova = one.iova }
+    }
     add(
       Call(
         .dirtyPages, on: descriptor(.openContainer),
-        [argsz(flags & 4 != 0 ? 48 : 8), Number(flags), Number(iova()), Number(size())]
-          + bitmap()))
+        [argsz(flags & 4 != 0 ? 48 : 8), Number(flags), Number(iova), Number(size)]
+          + bitmap(for: size)))
   }
 
-  private mutating func bitmap() -> [Number] {
-    [
-      Number(numbers.pick([0x1000, 0x1000, 1, 0x20_0000])), Number(numbers.pick([0, 7, 8, 64])),
-      numbers.pick([.memory(0), .memory(0x1_4000), Number(1 << 63)]),
-    ]
+  /// A bitmap for a range, mostly as large as it must be; its words at any address, good or bad.
+  private mutating func bitmap(for size: UInt64) -> [Number] {
+    let unit: UInt64 = world.name == "coarse" ? 0x1_0000 : 0x1000
+    let needed = (size / unit / 64 + 1) &* 8
+    var page = unit
+    var bytes = numbers.pick([needed, needed, needed, needed &+ 8, 64])
+    if numbers.chance(1 + wildness, in: 100) { page = numbers.pick([1, 0x800, 0x20_0000]) }
+    if numbers.chance(1 + wildness, in: 100) { bytes = numbers.pick([0, 7, needed &- 8, 1 << 29]) }
+    var data = Number.memory(8 * UInt64.random(in: 0..<64, using: &numbers))
+    if numbers.chance(1, in: 8) {
+      // Across the end of what can be written or read, unaligned, or nowhere.
+      data = numbers.pick([
+        .memory(0x8000 - 8), .memory(0x8000 - 64), .memory(0x1_2000 - 16), .memory(0x8000),
+        .memory(0x1_2000 - 5), .memory(0xc000), .memory(3), 0, Number(1 << 63),
+      ])
+    }
+    return [Number(page), Number(bytes), data]
   }
 
   private mutating func addAccess(_ verb: Verb) {

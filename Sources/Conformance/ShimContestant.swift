@@ -8,7 +8,7 @@ internal import UAPI
 /// The product in this process: codecs, shim and software IOMMU over real memory. Only the
 /// descriptors are made up, as plain numbers.
 public final class ShimContestant: Contestant {
-  typealias Container = DrivenContainer<SoftwareIOMMU<ProgramMemory>, NoJournal>
+  typealias Container = DrivenContainer<SoftwareIOMMU<ProgramMemory>, NoJournal, CallerBitmaps>
 
   private enum File {
     case container(ContainerNumber)
@@ -25,14 +25,21 @@ public final class ShimContestant: Contestant {
 
   private let arena: ScriptArena
   private let entryLimit: UInt32
+  private let reporting: DirtyReporting
   private var files: [Int: File] = [:]
   private var groups: [Group]
   private var containers: [ContainerNumber: Container] = [:]
   fileprivate static let caller = Caller(owner: MemoryOwner(rawValue: 0))
 
   /// A machine at rest over memory whose words hold their first values again.
-  public init(world: World, arena: ScriptArena) {
+  public init(world: World, arena: ScriptArena, manner: DirtyManner = .clean) {
     self.arena = arena
+    reporting =
+      switch manner {
+      case .clean: []
+      case .stale: .staleBits
+      case .precise: .precise
+      }
     arena.restore()
     entryLimit = world.entryLimit
     groups = world.groups.map { Group(facts: world.facts(of: $0)) }
@@ -69,8 +76,8 @@ public final class ShimContestant: Contestant {
     containers[number] = Container(
       session: ContainerSession(
         backend: SoftwareIOMMU(memory: ProgramMemory()),
-        parameters: ModuleParameters(mappingLimit: entryLimit)),
-      caller: Self.caller, journal: NoJournal())
+        parameters: ModuleParameters(mappingLimit: entryLimit), reporting: reporting),
+      caller: Self.caller, journal: NoJournal(), bitmaps: CallerBitmaps())
     files[call.into] = .container(number)
     return Outcome(0)
   }
@@ -129,8 +136,7 @@ public final class ShimContestant: Contestant {
       result = GroupCodec.serve(number, argument, by: &server)
     case .device: return Outcome(0)
     }
-    guard !call.verb.layout.isEmpty, result != -14 else { return Outcome(Int64(result)) }
-    return Outcome(Int64(result), bytes: arena.bytes(structure.readable, at: argument))
+    return arena.outcome(Int64(result), of: call, structure, at: argument)
   }
 
   private func argument(of call: Call, _ structure: CallerStructure) -> UInt64 {
@@ -185,6 +191,7 @@ public final class ShimContestant: Contestant {
         return Outcome(Int64(word >> 1))
       }
       word = call.numbers[1].value
+      note(container: group.state.container, iova)
       unsafe try withWord(&word) { bytes throws(DMAFault) in
         unsafe try backend.write(
           UnsafeRawBufferPointer(bytes), to: iova, by: number, mappings: mappings)
@@ -196,6 +203,13 @@ public final class ShimContestant: Contestant {
     } catch {
       throw .badAddress
     }
+  }
+
+  /// The pages of a write count as dirty where devices tell.
+  private func note(container: ContainerNumber?, _ iova: IOVA) {
+    guard let container, var server = containers.removeValue(forKey: container) else { return }
+    server.session.noteWrite(to: iova, byteCount: 8, journal: &server.journal)
+    containers[container] = server
   }
 
   private func withWord(

@@ -16,7 +16,7 @@ public struct PageRun: Hashable, Sendable, BitwiseCopyable {
   @inlinable var oddness: UInt64 { start.rawValue & (PageSizes.processorPageBytes - 1) }
 
   /// The pages as if they began on boundaries; nil for none, and where they pass 2⁶⁴.
-  @inlinable var evenRange: IOVARange? {
+  @inlinable public var evenRange: IOVARange? {
     let (size, wraps) = count.multipliedReportingOverflow(by: PageSizes.processorPageBytes)
     return wraps ? nil : IOVARange(start: IOVA(start.rawValue - oddness), size: size)
   }

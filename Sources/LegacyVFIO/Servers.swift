@@ -34,3 +34,13 @@ public protocol GroupServer {
   /// Makes an admitted call.
   mutating func perform(_ request: GroupRequest) throws(Errno) -> GroupReply
 }
+
+/// Where a program wants its dirty bits: 64-bit words in its memory, at any address, aligned or not.
+public protocol DirtyBitmapMemory {
+  /// Reads a word; `EFAULT` where it cannot be read.
+  func word(at address: UserAddress) throws(Errno) -> UInt64
+  /// Writes words; `EFAULT` where one cannot be written, those before it perhaps written.
+  func store(_ words: Span<UInt64>, at address: UserAddress) throws(Errno)
+  /// Writes the same word `count` times; `EFAULT` as in `store`.
+  func fill(_ address: UserAddress, with word: UInt64, count: Int) throws(Errno)
+}

@@ -27,6 +27,10 @@ public struct MachineImage: Equatable, Sendable {
     public static let verbose = Self(rawValue: 1)
     /// `--trace`: calls are appended to `RunPaths.trace`.
     public static let trace = Self(rawValue: 2)
+    /// `--bug-compatible`: reports of dirty pages leave bits behind, as Linux 6.12's do.
+    public static let bugCompatible = Self(rawValue: 4)
+    /// `--precise-dirty`: only what devices truly wrote is dirty.
+    public static let preciseDirty = Self(rawValue: 8)
   }
 
   /// What a file of the run's tmpfs stands for.

@@ -91,7 +91,12 @@ public struct ContainerMemory: DMAMemory {
     _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress, of owner: MemoryOwner
   ) throws(Errno) {
     let entry = owners[owner]
-    if entry.token == process.token {
+    if entry.keeper != nil {
+      guard let start = bytes.baseAddress else { return }
+      let failure = unsafe clinux_read_file(
+        try file(entry, owner), address.rawValue, start, bytes.count)
+      guard failure == 0 else { throw .badAddress }
+    } else if entry.token == process.token {
       do throws(Errno) {
         return try unsafe CallerMemory.read(bytes, from: address)
       } catch {
@@ -112,7 +117,12 @@ public struct ContainerMemory: DMAMemory {
     _ bytes: UnsafeRawBufferPointer, to address: UserAddress, of owner: MemoryOwner
   ) throws(Errno) {
     let entry = owners[owner]
-    if entry.token == process.token {
+    if entry.keeper != nil {
+      guard let start = bytes.baseAddress else { return }
+      let failure = unsafe clinux_write_file(
+        try file(entry, owner), address.rawValue, start, bytes.count)
+      guard failure == 0 else { throw .badAddress }
+    } else if entry.token == process.token {
       do throws(Errno) {
         return try unsafe CallerMemory.write(bytes, to: address)
       } catch {
@@ -126,5 +136,43 @@ public struct ContainerMemory: DMAMemory {
         entry.pid, entry.tokenAddress, entry.token, address.rawValue, start, bytes.count)
       guard failure == 0 else { throw .badAddress }
     }
+  }
+}
+
+// Memory whose owner gives up its address: UNMAP and MAP with VADDR.
+extension ContainerMemory {
+  /// Memory of this process that is a file's, shared, goes on as the file's pages: after exec nothing
+  /// else of it is left. A descriptor of the file must be there for that, as it must be for whoever
+  /// maps the file again.
+  public func standIn(for memory: MappedMemory, byteCount: UInt64) -> MappedMemory {
+    guard owners[memory.owner].token == process.token else { return memory }
+    var (device, inode, offset) = (UInt64(0), UInt64(0), UInt64(0))
+    let address = memory.address.rawValue
+    guard unsafe clinux_file_behind(address, byteCount, &device, &inode, &offset) != 0,
+      clinux_find_file(device, inode, -1) >= 0
+    else { return memory }
+    let entry = OwnerTable.Entry(device: device, inode: inode, keeper: memory.owner)
+    let place = try? owners.place(of: entry) { allowance.freePlaces.contains($0.rawValue) }
+    guard let place else { return memory }
+    allowance.freePlaces.remove(place.rawValue)
+    return MappedMemory(address: UserAddress(offset), access: memory.access, owner: place)
+  }
+
+  /// A process that takes over another's memory must be allowed to lock it: `vfio_change_dma_owner()`.
+  public func moveCharge(
+    of byteCount: UInt64, from old: MappedMemory, to new: MappedMemory
+  ) throws(Errno) {
+    guard (owners[old.owner].keeper ?? old.owner) != new.owner else { return }
+    guard byteCount >> 12 <= allowance.pages else { throw .noMemory }
+    if allowance.pages != .max { allowance.pages -= byteCount >> 12 }
+  }
+
+  /// A descriptor of the file that a place stands for.
+  private func file(_ entry: OwnerTable.Entry, _ owner: MemoryOwner) throws(Errno) -> Int32 {
+    let descriptor = clinux_find_file(
+      entry.tokenAddress, entry.token, allowance.files[owner] ?? -1)
+    guard descriptor >= 0 else { throw .badAddress }
+    allowance.files[owner] = descriptor
+    return descriptor
   }
 }

@@ -217,12 +217,14 @@ struct ReplicaContent: ContainerServer {
     trapped = machine.trapped
     parameters = machine.parameters
     let (process, table) = (machine.process, machine.events.descriptors)
-    let (trapped, allowance) = (trapped, allowance)
+    let (trapped, allowance, reporting) = (trapped, allowance, machine.reporting)
     makeSession = {
       let memory = ContainerMemory(
         owners: file.owners, process: process, trapped: trapped, allowance: allowance,
         program: table)
-      return SoftwareSession(backend: SoftwareIOMMU(memory: memory), parameters: ModuleParameters())
+      return SoftwareSession(
+        backend: SoftwareIOMMU(memory: memory), parameters: ModuleParameters(),
+        reporting: reporting)
     }
     session = makeSession()
     journal = JournalWriter(records: file.records, position: .start)
@@ -232,6 +234,7 @@ struct ReplicaContent: ContainerServer {
     _ body: (inout SoftwareSession, inout JournalWriter) throws(Failure) -> Result
   ) throws(Failure) -> Result {
     catchUp()
+    rewriteIfLong()
     return try body(&session, &journal)
   }
 
@@ -242,7 +245,7 @@ struct ReplicaContent: ContainerServer {
     if case .setIOMMU = request {
       session.parameters = parameters.current(most: file.mappingRoom)
     }
-    return try session.perform(request, for: try caller(), journal: &journal)
+    return try session.perform(request, for: try caller(), bitmaps: CallerBitmaps(), journal: &journal)
   }
 
   @inline(__always)
@@ -253,7 +256,8 @@ struct ReplicaContent: ContainerServer {
   @inline(__always)
   mutating func unmap(_ request: UnmapRequest) throws(Errno) -> UInt64 {
     if _slowPath(session.hasPins) { try letGo(before: request) }
-    return try session.unmap(request, journal: &journal)
+    if request.invalidatesAddress { findFreePlaces() }
+    return try session.unmap(request, bitmaps: CallerBitmaps(), journal: &journal)
   }
 
   /// `EAGAIN` when the drivers must be had first.
@@ -274,9 +278,9 @@ struct ReplicaContent: ContainerServer {
   ) throws(Errno) {
     let owner = try caller().owner
     if isWrite {
-      try unsafe session.write(UnsafeRawBufferPointer(bytes), to: iova, for: owner)
+      try unsafe session.write(UnsafeRawBufferPointer(bytes), to: iova, for: owner, journal: &journal)
     } else {
-      try unsafe session.read(bytes, from: iova, for: owner)
+      try unsafe session.read(bytes, from: iova, for: owner, journal: &journal)
     }
   }
 
@@ -290,6 +294,15 @@ struct ReplicaContent: ContainerServer {
   private mutating func caller() throws(Errno) -> Caller {
     if let place { return Caller(owner: place) }
     return Caller(owner: try takePlace())
+  }
+
+  /// Addresses that are given up may take places of the table, one for each file behind them.
+  @inline(never)
+  private func findFreePlaces() {
+    var places = Set<UInt8>(0..<UInt8(OwnerTable.places))
+    for mapping in session.mappings { places.remove(mapping.value.owner.rawValue) }
+    if let place { places.remove(place.rawValue) }
+    allowance.freePlaces = places
   }
 
   @inline(never)
@@ -307,7 +320,12 @@ struct ReplicaContent: ContainerServer {
     // Without a table only what drivers pin is charged.
     if session.state.domains.isEmpty { return session.state.pinnedPageCount(of: place) }
     return session.mappings.reduce(0) { pages, mapping in
-      guard mapping.value.owner == place else { return pages }
+      let owner = mapping.value.owner
+      guard owner == place else {
+        // Given up and not taken over: charged still, as the pages would be pinned still.
+        let isKept = file.owners[owner].keeper == place
+        return isKept ? pages + mapping.range.size >> 12 : pages
+      }
       let start = mapping.value.address.rawValue
       let last = start + (mapping.range.size - 1)
       return pages + (mapping.range.size - trapped.byteCount(start, last)) >> 12
@@ -372,6 +390,7 @@ struct ReplicaContent: ContainerServer {
       encode(.mapped(Mapping(range: element.range, memory: element.value)), write)
     }
     for event in session.state.pinEvents { encode(event, write) }
+    session.state.forEachDirtyEvent(atMost: file.dirtyRoom) { encode($0, write) }
     journal = JournalWriter(
       records: records, position: .init(generation: generation, count: index))
     snapshotCount = index

@@ -99,14 +99,16 @@ struct DeviceUnitEnvironment: DeviceEnvironment {
   let machine: Machine
 
   private func translating(
-    _ body: (borrowing SoftwareSession, GroupNumber) throws(DMAFault) -> Void
+    _ body: (inout SoftwareSession, inout JournalWriter, GroupNumber) throws(DMAFault) -> Void
   ) throws(Errno) {
     let container = machine.container(ofGroupAt: unit.group)
     guard container != 0 else { throw .badAddress }
     let replica = try machine.replica(container)
     let number = machine.groups[unit.group].number
     do throws(DMAFault) {
-      try replica.withSession { session, _ throws(DMAFault) in try body(session, number) }
+      try replica.withSession { session, journal throws(DMAFault) in
+        try body(&session, &journal, number)
+      }
     } catch {
       machine.tell("\(unit.name): \(error)")
       throw .badAddress
@@ -114,14 +116,16 @@ struct DeviceUnitEnvironment: DeviceEnvironment {
   }
 
   func dmaRead(_ bytes: UnsafeMutableRawBufferPointer, from address: IOVA) throws(Errno) {
-    try translating { session, group throws(DMAFault) in
+    try translating { session, _, group throws(DMAFault) in
       try unsafe session.backend.read(
         bytes, from: address, by: group, mappings: session.mappings)
     }
   }
 
   func dmaWrite(_ bytes: UnsafeRawBufferPointer, to address: IOVA) throws(Errno) {
-    try translating { session, group throws(DMAFault) in
+    try translating { session, journal, group throws(DMAFault) in
+      // Before the write: should this process end between the two, one page too many is dirty.
+      session.noteWrite(to: address, byteCount: bytes.count, journal: &journal)
       try unsafe session.backend.write(
         bytes, to: address, by: group, mappings: session.mappings)
     }

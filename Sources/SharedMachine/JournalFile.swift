@@ -49,6 +49,9 @@ final class JournalFile: Sendable {
     return (mappings * 4 + pinRecords + 2 * spareRecords + 255) & ~255
   }
 
+  /// How many runs of dirty pages a rewriting may keep apart.
+  var dirtyRoom: Int { capacity / 10 }
+
   private static let mostMappings = 1 << 26
 
   /// The limit that the capacity was chosen for, or a little more.

@@ -16,6 +16,9 @@ internal import Shim
 /// | unpinned | address in bits 63…4 | pages in bits 59…0, address bits 3…0 in 63…60 |
 /// | unmapFailed | IOVA | 0 |
 /// | limitedToPins | 0 | group number |
+/// | trackingSet | 0 | 1 for on |
+/// | dirtied, cleaned | first IOVA of the range | last |
+/// | leftBehind | IOVA; two words follow | 0 |
 /// | restored | words in bits 63…4, which follow two a record | 0 |
 struct JournalRecord: Equatable, BitwiseCopyable {
   static let byteCount = 16
@@ -27,6 +30,7 @@ struct JournalRecord: Equatable, BitwiseCopyable {
     case mapped = 1
     case unmapped, readdressed, iommuSet, joined, left, restored
     case pinned, unpinned, unmapFailed, limitedToPins
+    case trackingSet, dirtied, cleaned, leftBehind
   }
 }
 
@@ -71,6 +75,12 @@ func encode(_ event: ContainerEvent, _ write: (JournalRecord) -> Void) {
     put(.unpinned, start & ~0xf, start << 60 | run.count)
   case .unmapFailed(let start): put(.unmapFailed, start.rawValue, 0)
   case .limitedToPins(let group): put(.limitedToPins, 0, UInt64(group.rawValue))
+  case .trackingSet(let isOn): put(.trackingSet, 0, isOn ? 1 : 0)
+  case .dirtied(let range): put(.dirtied, range.start.rawValue & ~0xfff, range.last.rawValue)
+  case .cleaned(let range): put(.cleaned, range.start.rawValue & ~0xfff, range.last.rawValue)
+  case .leftBehind(let start, let bits):
+    put(.leftBehind, start.rawValue, 0)
+    write(JournalRecord(head: bits.low, body: bits.high))
   case .restored(let snapshot):
     let words = snapshot.words
     put(.restored, UInt64(words.count) << 4, 0)
@@ -111,6 +121,13 @@ func decode(
     return .unpinned(PageRun(start: record.oddStart, count: record.body & 0xfff_ffff_ffff_ffff))
   case .unmapFailed: return .unmapFailed(start: start)
   case .limitedToPins: return .limitedToPins(group)
+  case .trackingSet: return .trackingSet(record.body & 1 == 1)
+  case .dirtied, .cleaned:
+    guard record.body >= start.rawValue else { return nil }
+    let range = IOVARange(start: start, last: IOVA(record.body))
+    return kind == .dirtied ? .dirtied(range) : .cleaned(range)
+  case .leftBehind:
+    return next().map { .leftBehind(start: start, StaleBits(low: $0.head, high: $0.body)) }
   case .restored:
     let count = Int(record.head >> 4)
     var words: [UInt64] = []

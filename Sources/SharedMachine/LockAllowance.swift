@@ -1,4 +1,5 @@
 internal import CLinux
+internal import DMATypes
 internal import Synchronization
 
 /// How many pages this process may still pin: `RLIMIT_MEMLOCK`, unless CAP_IPC_LOCK lifts it.
@@ -41,8 +42,12 @@ final class LockLimit: Sendable {
   }
 }
 
-/// The pages that the next MAP in a container may pin; the container's lock guards it.
+/// What the next call in a container may take; the container's lock guards it.
 final class LockAllowance: @unchecked Sendable {
-  /// `.max` where there is no limit. A MAP takes what it pins.
+  /// The pages that a MAP may pin; `.max` where there is no limit. A MAP takes what it pins.
   var pages = UInt64.max
+  /// The places that no mapping names, found before addresses are given up.
+  var freePlaces: Set<UInt8> = []
+  /// A descriptor of this process for each file that mappings name, if it is one still.
+  var files: [MemoryOwner: Int32] = [:]
 }

@@ -171,6 +171,14 @@ public final class Machine: @unchecked Sendable {
     _ = replicas.withLock { $0.removeValue(forKey: number) }
   }
 
+  /// How dirty pages are told apart in this run.
+  var reporting: DirtyReporting {
+    var reporting: DirtyReporting = []
+    if image.options.contains(.bugCompatible) { reporting.insert(.staleBits) }
+    if image.options.contains(.preciseDirty) { reporting.insert(.precise) }
+    return reporting
+  }
+
   /// The module parameters, as the programs of the run see and write them in sysfs.
   var parameters: WrittenParameters { WrittenParameters(given: platform.parameters) }
 

@@ -17,10 +17,27 @@ struct OwnerTable {
   }
 
   /// One process: 0 pid means that the place was never taken.
+  ///
+  /// A place can also stand for a file, for the time in which a process has given up the addresses of
+  /// its pages there: then the pid is negative, and mappings name offsets in the file.
   struct Entry: Equatable {
     var pid: Int32
+    /// A file's device number.
     var tokenAddress: UInt64
+    /// A file's inode number.
     var token: UInt64
+
+    init(pid: Int32, tokenAddress: UInt64, token: UInt64) {
+      (self.pid, self.tokenAddress, self.token) = (pid, tokenAddress, token)
+    }
+
+    /// A file; `keeper` is who gave up the addresses, and is charged still.
+    init(device: UInt64, inode: UInt64, keeper: MemoryOwner) {
+      self.init(pid: -1 - Int32(keeper.rawValue), tokenAddress: device, token: inode)
+    }
+
+    /// Who gave up the addresses of a file's pages; nil for a process.
+    var keeper: MemoryOwner? { pid < 0 ? MemoryOwner(rawValue: UInt8(~pid & 0x7f)) : nil }
   }
 
   subscript(_ owner: MemoryOwner) -> Entry {
@@ -45,7 +62,13 @@ struct OwnerTable {
   func place(
     of process: ProcessIdentity, isUnused: (MemoryOwner) -> Bool
   ) throws(Errno) -> MemoryOwner {
-    let own = Entry(pid: process.pid, tokenAddress: process.tokenAddress, token: process.token)
+    try place(
+      of: Entry(pid: process.pid, tokenAddress: process.tokenAddress, token: process.token),
+      isUnused: isUnused)
+  }
+
+  /// The place of a process or a file, as above.
+  func place(of own: Entry, isUnused: (MemoryOwner) -> Bool) throws(Errno) -> MemoryOwner {
     var abandoned: MemoryOwner?
     for number in 0..<UInt8(Self.places) {
       let owner = MemoryOwner(rawValue: number)
@@ -63,6 +86,8 @@ struct OwnerTable {
   }
 
   private static func isAlive(_ entry: Entry) -> Bool {
+    // A file's place counts for as long as a mapping names it.
+    if entry.keeper != nil { return false }
     var nothing: UInt8 = 0
     return unsafe clinux_read_process(
       entry.pid, entry.tokenAddress, entry.token, entry.tokenAddress, &nothing, 1) == 0

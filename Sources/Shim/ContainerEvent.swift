@@ -26,6 +26,14 @@ public enum ContainerEvent: Hashable, Sendable {
   case limitedToPins(GroupNumber)
   /// Drivers would not let go of the mapping that starts here: nothing more of it is pinned.
   case unmapFailed(start: IOVA)
+  /// Dirty tracking was switched, with every page clean.
+  case trackingSet(Bool)
+  /// Pages of mappings were written, or must be reported as if they had been.
+  case dirtied(IOVARange)
+  /// Pages were reported, and count as clean again.
+  case cleaned(IOVARange)
+  /// What reports left behind the bitmap of the mapping that starts here.
+  case leftBehind(start: IOVA, StaleBits)
   /// Everything before is replaced; the mappings follow as `mapped`.
   case restored(ContainerSnapshot)
 }
@@ -57,10 +65,14 @@ public struct ContainerSnapshot: Hashable, Sendable {
   public let domains: [TranslationDomain]
   /// The usable addresses, ascending; empty means all.
   public let usableRanges: [IOVARange]
+  /// Whether dirty pages are tracked.
+  public let isTracking: Bool
 
   /// The same as words, groups named by number. `init(words:facts:)` reads them back.
   public var words: [UInt64] {
-    var words = [UInt64(driver.rawValue) | UInt64(mappingLimit) << 32]
+    var words = [
+      UInt64(driver.rawValue) | (isTracking ? 1 << 8 : 0) | UInt64(mappingLimit) << 32
+    ]
     words.append(UInt64(groups.count))
     words += groups.map { UInt64($0.number.rawValue) }
     words.append(UInt64(domains.count))
@@ -83,7 +95,7 @@ public struct ContainerSnapshot: Hashable, Sendable {
   /// Nil when the words are not a snapshot of groups that exist.
   public init?(words: [UInt64], facts: (GroupNumber) -> GroupFacts?) {
     var reader = WordReader(words: words[...])
-    guard let head = reader.next(), head & 0xffff_ff00 == 0,
+    guard let head = reader.next(), head & 0xffff_fe00 == 0,
       let driver = ContainerDriver(rawValue: UInt8(head & 0xff)),
       let groups = reader.list({ $0.group().flatMap(facts) }),
       let domains = reader.list({ $0.domain() }),
@@ -92,18 +104,19 @@ public struct ContainerSnapshot: Hashable, Sendable {
     else { return nil }
     self.init(
       driver: driver, mappingLimit: UInt32(head >> 32), groups: groups, domains: domains,
-      usableRanges: ranges)
+      usableRanges: ranges, isTracking: head >> 8 & 1 == 1)
   }
 
   init(
     driver: ContainerDriver, mappingLimit: UInt32, groups: [GroupFacts],
-    domains: [TranslationDomain], usableRanges: [IOVARange]
+    domains: [TranslationDomain], usableRanges: [IOVARange], isTracking: Bool
   ) {
     self.driver = driver
     self.mappingLimit = mappingLimit
     self.groups = groups
     self.domains = domains
     self.usableRanges = usableRanges
+    self.isTracking = isTracking
   }
 }
 

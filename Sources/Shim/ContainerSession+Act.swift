@@ -22,6 +22,18 @@ extension ContainerSession {
     try backend.unmap(range, in: space)
   }
 
+  /// Takes a mapping's address away; what devices reach from then on.
+  mutating func act(releasing mapping: Mapping, reachesTables: Bool) -> MappedMemory {
+    guard reachesTables, let space else { return mapping.memory }
+    return backend.releaseAddress(of: mapping, in: space)
+  }
+
+  /// Gives a mapping a new address.
+  mutating func act(_ plan: ReaddressPlan) throws(Errno) {
+    guard plan.reachesTables, let space else { return }
+    try backend.takeAddress(of: plan.mapping, insteadOf: plan.old, in: space)
+  }
+
   /// Makes the address space and attaches the groups inside.
   mutating func act(_ plan: DriverPlan) throws(Errno) {
     guard plan.driver.isType1 else { return }
@@ -140,6 +152,7 @@ extension ContainerSession where Backend: ReplicatedBackend {
     case .unmapped(let start): adoptUnmapped(start)
     case .readdressed(let start, let memory): adoptReaddressed(start, memory)
     case .pinned, .unpinned, .limitedToPins, .unmapFailed: break
+    case .trackingSet, .dirtied, .cleaned, .leftBehind: break
     case .restored(let snapshot): adoptRestored(snapshot)
     }
     container.commit(event)

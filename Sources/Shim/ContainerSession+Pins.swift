@@ -63,9 +63,11 @@ extension ContainerSession where Backend: AccessBackend {
   ///
   /// - Parameter owner: the calling process, whose memory it must be.
   public mutating func read(
-    _ bytes: UnsafeMutableRawBufferPointer, from iova: IOVA, for owner: MemoryOwner
+    _ bytes: UnsafeMutableRawBufferPointer, from iova: IOVA, for owner: MemoryOwner,
+    journal: inout some ContainerJournal
   ) throws(Errno) {
-    try copy(bytes.count, iova, .read, owner) { backend, part, range throws(Errno) in
+    try copy(bytes.count, iova, .read, owner, journal: &journal) {
+      (backend, part, range) throws(Errno) in
       // SAFETY: the parts of a plan lie within the count that it was made for.
       let piece = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[range])
       try unsafe backend.load(piece, from: part.address)
@@ -75,9 +77,11 @@ extension ContainerSession where Backend: AccessBackend {
   /// `vfio_dma_rw()` that writes: fails at the first address that refuses, with everything before it
   /// written.
   public mutating func write(
-    _ bytes: UnsafeRawBufferPointer, to iova: IOVA, for owner: MemoryOwner
+    _ bytes: UnsafeRawBufferPointer, to iova: IOVA, for owner: MemoryOwner,
+    journal: inout some ContainerJournal
   ) throws(Errno) {
-    try copy(bytes.count, iova, .write, owner) { backend, part, range throws(Errno) in
+    try copy(bytes.count, iova, .write, owner, journal: &journal) {
+      (backend, part, range) throws(Errno) in
       // SAFETY: the parts of a plan lie within the count that it was made for.
       let piece = unsafe UnsafeRawBufferPointer(rebasing: bytes[range])
       try unsafe backend.store(piece, to: part.address)
@@ -86,7 +90,7 @@ extension ContainerSession where Backend: AccessBackend {
 
   private mutating func copy(
     _ count: Int, _ iova: IOVA, _ access: DMAAccess, _ owner: MemoryOwner,
-    _ body: (Backend, CopyPart, Range<Int>) throws(Errno) -> Void
+    journal: inout some ContainerJournal, _ body: (Backend, CopyPart, Range<Int>) throws(Errno) -> Void
   ) throws(Errno) {
     let plan: CopyPlan
     do throws(Rule) {
@@ -100,6 +104,9 @@ extension ContainerSession where Backend: AccessBackend {
     for part in plan.parts {
       let end = done + Int(part.range.size)
       try body(backend, part, done..<end)
+      if access == .write, container.isTracking {
+        commit(.dirtied(part.range), journal: &journal)
+      }
       done = end
     }
     if let refusal = plan.refusal { throw refusal.errno }

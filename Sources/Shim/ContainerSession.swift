@@ -20,9 +20,12 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   var tables: [HardwareTableID?] = []
 
   /// A container without groups on a backend.
-  public init(backend: Backend, parameters: ModuleParameters = ModuleParameters()) {
+  public init(
+    backend: Backend, parameters: ModuleParameters = ModuleParameters(),
+    reporting: DirtyReporting = []
+  ) {
     self.backend = backend
-    container = ContainerState(parameters: parameters)
+    container = ContainerState(parameters: parameters, reporting: reporting)
   }
 
   /// What the container holds.
@@ -45,17 +48,20 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   }
 
   /// Makes an admitted call whose structure was read, from the decision to the answer.
+  ///
+  /// Dirty bits go to `bitmaps` while the call is made, mapping by mapping.
   @inlinable public mutating func perform(
-    _ request: ContainerRequest, for caller: Caller, journal: inout some ContainerJournal
+    _ request: ContainerRequest, for caller: Caller, bitmaps: some DirtyBitmapMemory,
+    journal: inout some ContainerJournal
   ) throws(Errno) -> ContainerReply {
     switch request {
     case .map(let request):
       try map(request, for: caller, journal: &journal)
       return .value(0)
     case .unmap(let request):
-      return .unmapped(try unmap(request, journal: &journal))
+      return .unmapped(try unmap(request, bitmaps: bitmaps, journal: &journal))
     default:
-      return try performRare(request, for: caller, journal: &journal)
+      return try performRare(request, for: caller, bitmaps: bitmaps, journal: &journal)
     }
   }
 
@@ -63,6 +69,9 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   @inlinable public mutating func map(
     _ request: MapRequest, for caller: Caller, journal: inout some ContainerJournal
   ) throws(Errno) {
+    if request.replacesAddress {
+      return try readdress(request, for: caller, journal: &journal)
+    }
     prepareChange(at: request.iova)
     let plan: MapPlan
     let place: RangeMap<MappedMemory>.Place
@@ -72,16 +81,21 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
       throw error.errno
     }
     try act(plan)
+    if container.isTracking { try takeBackIfTooLarge(plan) }
     journal.record(.mapped(plan.mapping))
     container.commitMapped(plan.mapping, at: place)
   }
 
   /// Makes an admitted UNMAP_DMA; returns the bytes of the mappings that went.
   ///
-  /// When the backend fails at one mapping, those before it are gone.
+  /// When the backend fails at one mapping, or its dirty bits cannot be written, those before it
+  /// are gone.
   @inlinable public mutating func unmap(
-    _ request: UnmapRequest, journal: inout some ContainerJournal
+    _ request: UnmapRequest, bitmaps: some DirtyBitmapMemory, journal: inout some ContainerJournal
   ) throws(Errno) -> UInt64 {
+    if request.invalidatesAddress || request.bitmap != nil {
+      return try unmapRarely(request, bitmaps: bitmaps, journal: &journal)
+    }
     prepareChange(at: request.iova)
     let plan: UnmapPlan
     let place: RangeMap<MappedMemory>.Place?
@@ -130,7 +144,8 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   }
 
   @usableFromInline mutating func performRare(
-    _ request: ContainerRequest, for caller: Caller, journal: inout some ContainerJournal
+    _ request: ContainerRequest, for caller: Caller, bitmaps: some DirtyBitmapMemory,
+    journal: inout some ContainerJournal
   ) throws(Errno) -> ContainerReply {
     let plan: ContainerPlan
     do throws(Rule) {
@@ -144,11 +159,15 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
       try act(plan)
       commit(.iommuSet(plan.driver, mappingLimit: plan.mappingLimit), journal: &journal)
       return .value(0)
-    case .map(let plan):
-      try act(plan)
-      commit(.mapped(plan.mapping), journal: &journal)
+    case .track(let isOn):
+      commit(.trackingSet(isOn), journal: &journal)
       return .value(0)
-    case .unmap(let plan): return .unmapped(try finish(plan, journal: &journal))
+    case .reportDirty(let plan):
+      try report(plan, to: bitmaps, journal: &journal)
+      return .value(0)
+    // `perform` makes these by itself.
+    case .map, .readdress: return .value(0)
+    case .unmap, .invalidate: return .unmapped(0)
     }
   }
 

@@ -132,6 +132,7 @@ extension ContainerState {
   mutating func commitPinned(_ run: PageRun, times: UInt32) {
     pins.add(run, times: times)
     updateHasPins()
+    if isTracking, let pages = run.evenRange { dirtyPages.insert(pages) }
   }
 
   mutating func commitUnpinned(_ run: PageRun) {

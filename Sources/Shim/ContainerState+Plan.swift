@@ -12,6 +12,14 @@ public enum ContainerPlan: Hashable, Sendable {
   case map(MapPlan)
   /// Removes mappings, one after the other.
   case unmap(UnmapPlan)
+  /// Takes the addresses of mappings away, which stay.
+  case invalidate(UnmapPlan)
+  /// Gives a mapping a new address.
+  case readdress(ReaddressPlan)
+  /// Switches dirty tracking.
+  case track(Bool)
+  /// Reports dirty pages, mapping by mapping, and counts them as clean.
+  case reportDirty(DirtyReportPlan)
 }
 
 /// A granted SET_IOMMU.
@@ -78,13 +86,17 @@ extension ContainerState {
     case .checkExtension(let number): return .reply(.value(answer(toExtension: number)))
     case .setIOMMU(let type): return .setDriver(try plan(settingDriver: type, for: caller))
     case .getInfo: return .reply(.info(info))
-    case .map(let request): return .map(try plan(mapping: request, for: caller))
-    case .unmap(let request): return .unmap(try plan(unmapping: request))
-    case .dirtyPages(let request): throw rule(refusing: request)
+    case .map(let request):
+      if request.replacesAddress { return .readdress(try plan(readdressing: request, for: caller)) }
+      return .map(try plan(mapping: request, for: caller))
+    case .unmap(let request):
+      let plan = try plan(unmapping: request)
+      return request.invalidatesAddress ? .invalidate(plan) : .unmap(plan)
+    case .dirtyPages(let request): return try plan(dirtyPages: request)
     }
   }
 
-  /// Decides MAP_DMA: `vfio_dma_do_map()`.
+  /// Decides MAP_DMA without VADDR: `vfio_dma_do_map()`.
   @inlinable public func plan(
     mapping request: MapRequest, for caller: Caller
   ) throws(Rule) -> MapPlan {
@@ -95,6 +107,18 @@ extension ContainerState {
   @inlinable @inline(__always) func find(
     mapping request: MapRequest, for caller: Caller
   ) throws(Rule) -> (plan: MapPlan, place: RangeMap<MappedMemory>.Place) {
+    let range = try range(of: request)
+    guard let place = entries.gap(for: range) else { throw .mapOverlaps }
+    guard entries.count < Int(mappingLimit) else { throw .mapLimitReached }
+    guard allows(range) else { throw .mapOutsideUsableRanges }
+    let memory = MappedMemory(
+      address: request.address, access: request.access, owner: caller.owner)
+    let mapping = Mapping(range: range, memory: memory)
+    return (MapPlan(mapping: mapping, reachesTables: !domains.isEmpty), place)
+  }
+
+  /// Makes the checks that MAP_DMA begins with, whatever it maps.
+  @inlinable @inline(__always) func range(of request: MapRequest) throws(Rule) -> IOVARange {
     guard request.access.isEmpty == request.replacesAddress else { throw .mapFlagsContradict }
     let mask = pageSizes.smallestBytes &- 1
     let size = request.size
@@ -104,14 +128,21 @@ extension ContainerState {
     guard let range = IOVARange(start: request.iova, size: size),
       !request.address.rawValue.addingReportingOverflow(size - 1).overflow
     else { throw .mapWraps }
-    if request.replacesAddress { throw rule(refusingNewAddressOf: range) }
-    guard let place = entries.gap(for: range) else { throw .mapOverlaps }
-    guard entries.count < Int(mappingLimit) else { throw .mapLimitReached }
-    guard allows(range) else { throw .mapOutsideUsableRanges }
+    return range
+  }
+
+  /// Decides MAP_DMA with VADDR: `vfio_dma_do_map()`. The new address is not looked at.
+  @usableFromInline func plan(
+    readdressing request: MapRequest, for caller: Caller
+  ) throws(Rule) -> ReaddressPlan {
+    let range = try range(of: request)
+    guard let found = entries.firstOverlapping(range) else { throw .newAddressWithoutMapping }
+    guard found.value.addressIsInvalid, found.range == range else { throw .newAddressMismatch }
     let memory = MappedMemory(
-      address: request.address, access: request.access, owner: caller.owner)
-    let mapping = Mapping(range: range, memory: memory)
-    return (MapPlan(mapping: mapping, reachesTables: !domains.isEmpty), place)
+      address: request.address, access: found.value.access, owner: caller.owner)
+    return ReaddressPlan(
+      mapping: Mapping(range: range, memory: memory), old: found.value,
+      reachesTables: !domains.isEmpty)
   }
 
   /// Decides UNMAP_DMA: `vfio_dma_do_unmap()`.
@@ -128,18 +159,21 @@ extension ContainerState {
     guard request.iova.rawValue & mask == 0 else { throw .unmapUnaligned }
     if request.all {
       guard request.iova.rawValue == 0, request.size == 0 else { throw .unmapAllWithRange }
-      if request.invalidatesAddress { throw .addressUpdateUnsupported }
+      if request.invalidatesAddress { try checkAddresses(startingIn: .all) }
       return (UnmapPlan(starts: .all, reachesTables: !domains.isEmpty), nil)
     }
     guard request.size != 0, request.size & mask == 0 else { throw .unmapUnaligned }
     guard let range = IOVARange(start: request.iova, size: request.size) else {
       throw .unmapWraps
     }
-    if request.bitmap != nil { throw .unmapDirtyWithoutTracking }
+    if let bitmap = request.bitmap {
+      guard isTracking else { throw .unmapDirtyWithoutTracking }
+      guard bitmap.pageBytes == mask &+ 1 else { throw .unmapDirtyPageSizeDiffers }
+    }
     let found = entries.find(range.start)
     let atStart = found?.element.range
     let starts = try starts(unmapping: range, atStart: atStart)
-    if request.invalidatesAddress { throw .addressUpdateUnsupported }
+    if request.invalidatesAddress { try checkAddresses(startingIn: starts) }
     let plan = UnmapPlan(
       starts: starts, isOneMapping: starts != nil && starts == atStart,
       reachesTables: !domains.isEmpty)
@@ -173,24 +207,13 @@ extension ContainerState {
     usableRanges.isEmpty || usableRanges.contains { $0.contains(range) }
   }
 
-  @usableFromInline func rule(refusingNewAddressOf range: IOVARange) -> Rule {
-    guard let mapping = entries.firstOverlapping(range) else { return .newAddressWithoutMapping }
-    guard mapping.value.addressIsInvalid, mapping.range == range else {
-      return .newAddressMismatch
+  /// Whether no address of the mappings that start in a range was taken away before.
+  @usableFromInline func checkAddresses(startingIn starts: IOVARange?) throws(Rule) {
+    guard invalidAddressCount > 0, let starts else { return }
+    for mapping in entries.elements(startingAtOrAfter: starts.start) {
+      guard mapping.range.start <= starts.last else { return }
+      if mapping.value.addressIsInvalid { throw .addressAlreadyInvalid }
     }
-    return .addressUpdateUnsupported
-  }
-
-  /// Why DIRTY_PAGES is refused: `vfio_iommu_type1_dirty_pages()`, tracking never being on.
-  private func rule(refusing request: DirtyPagesRequest) -> Rule {
-    guard case .getBitmap(let iova, let size, let bitmap) = request else {
-      return .dirtyTrackingUnsupported
-    }
-    let page = pageSizes.smallestBytes
-    if iova.rawValue.addingReportingOverflow(size).overflow { return .dirtyRangeWraps }
-    if bitmap.pageBytes != page { return .dirtyPageSizeDiffers }
-    if size == 0 || (iova.rawValue | size) & (page &- 1) != 0 { return .dirtyRangeUnaligned }
-    return .dirtyTrackingIsOff
   }
 
   /// What GET_INFO reports: `vfio_iommu_type1_get_info()`.

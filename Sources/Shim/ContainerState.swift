@@ -25,6 +25,15 @@ public struct ContainerState: Sendable {
   public internal(set) var mappingLimit: UInt32 = 0
   /// How many mappings have an invalid address.
   public internal(set) var invalidAddressCount = 0
+  /// How dirty pages are told apart and reported.
+  public let reporting: DirtyReporting
+  /// Whether dirty pages are tracked: `dirty_page_tracking`.
+  public internal(set) var isTracking = false
+  /// The pages that were dirtied one by one; empty while nothing is tracked. Where
+  /// `countsEveryPage` says so, all others are dirty too.
+  public internal(set) var dirtyPages = DirtyPages()
+  /// What reports left behind bitmaps, by where mappings start; only with `.staleBits`.
+  var staleBits: [IOVA: StaleBits] = [:]
 
   /// The pages that mediated drivers hold. Each lies in a mapping.
   public internal(set) var pins = PageCounts()
@@ -36,7 +45,12 @@ public struct ContainerState: Sendable {
   @usableFromInline var hasPins = false
 
   /// A container without groups.
-  public init(parameters: ModuleParameters = ModuleParameters()) { self.parameters = parameters }
+  public init(
+    parameters: ModuleParameters = ModuleParameters(), reporting: DirtyReporting = []
+  ) {
+    self.parameters = parameters
+    self.reporting = reporting
+  }
 
   /// What is mapped.
   @inlinable public var mappings: RangeMap<MappedMemory> { entries }
@@ -56,7 +70,7 @@ public struct ContainerState: Sendable {
   public var snapshot: ContainerSnapshot {
     ContainerSnapshot(
       driver: driver, mappingLimit: mappingLimit, groups: groups, domains: domains,
-      usableRanges: usableRanges)
+      usableRanges: usableRanges, isTracking: isTracking)
   }
 }
 
@@ -67,6 +81,7 @@ extension ContainerState: Equatable {
       && a.invalidAddressCount == b.invalidAddressCount && a.pins == b.pins
       && a.failedUnmaps == b.failedUnmaps && a.pinningGroups == b.pinningGroups
       && a.mappings.count == b.mappings.count
+      && a.dirtyPages == b.dirtyPages && a.staleBits == b.staleBits
       && zip(a.mappings, b.mappings).allSatisfy { $0.range == $1.range && $0.value == $1.value }
   }
 }
@@ -107,6 +122,7 @@ extension ContainerState {
     guard let removed else { return }
     if removed.value.addressIsInvalid { adjustInvalidAddressCount(by: -1) }
     if hasPins { forgetPins(in: removed.range) }
+    if isTracking { forgetDirtyPages(of: removed.range) }
   }
 
   @usableFromInline mutating func adjustInvalidAddressCount(by difference: Int) {
@@ -119,6 +135,10 @@ extension ContainerState {
     case .joined(let facts): commitJoined(facts)
     case .left(let number): commitLeft(number)
     case .readdressed(let start, let memory): commitReaddressed(start, memory)
+    case .trackingSet(let isOn): commitTracking(isOn)
+    case .dirtied(let range): if isTracking { dirtyPages.insert(range) }
+    case .cleaned(let range): commitCleaned(range)
+    case .leftBehind(let start, let bits): commitLeftBehind(start, bits)
     case .restored(let snapshot): commitRestored(snapshot)
     case .pinned(let run, let times): commitPinned(run, times: times)
     case .unpinned(let run): commitUnpinned(run)
@@ -143,12 +163,13 @@ extension ContainerState {
 
   private mutating func commitLeft(_ number: GroupNumber) {
     guard let index = groups.firstIndex(where: { $0.number == number }) else { return }
-    groups.remove(at: index)
-    pinningGroups.remove(number)
+    let tells = pinningGroups.remove(number) != nil
+    let facts = groups.remove(at: index)
     if groups.isEmpty {
-      self = ContainerState(parameters: parameters)
+      self = ContainerState(parameters: parameters, reporting: reporting)
     } else if driver.isType1 {
       detach(number)
+      if facts.kind == .physical, !tells { dirtyEverythingLeft() }
     }
   }
 
@@ -160,12 +181,13 @@ extension ContainerState {
   }
 
   private mutating func commitRestored(_ snapshot: ContainerSnapshot) {
-    self = ContainerState(parameters: parameters)
+    self = ContainerState(parameters: parameters, reporting: reporting)
     driver = snapshot.driver
     mappingLimit = snapshot.mappingLimit
     groups = snapshot.groups
     domains = snapshot.domains
     usableRanges = snapshot.usableRanges
+    isTracking = snapshot.isTracking
     updatePageSizes()
   }
 }

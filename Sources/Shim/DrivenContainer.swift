@@ -3,23 +3,26 @@ public import DMATypes
 public import LegacyVFIO
 
 /// A session with the one caller and the one journal of its calls.
-public struct DrivenContainer<Backend: AddressSpaceBackend, Journal: ContainerJournal>:
-  ContainerServer
-{
+public struct DrivenContainer<
+  Backend: AddressSpaceBackend, Journal: ContainerJournal, Bitmaps: DirtyBitmapMemory
+>: ContainerServer {
   /// The container.
   public var session: ContainerSession<Backend>
   /// Who calls.
   public var caller: Caller
   /// What takes the events down.
   public var journal: Journal
+  /// The caller's memory, for dirty bits.
+  public var bitmaps: Bitmaps
 
-  /// Joins the three.
+  /// Joins the four.
   @inlinable public init(
-    session: ContainerSession<Backend>, caller: Caller, journal: Journal
+    session: ContainerSession<Backend>, caller: Caller, journal: Journal, bitmaps: Bitmaps
   ) {
     self.session = session
     self.caller = caller
     self.journal = journal
+    self.bitmaps = bitmaps
   }
 
   /// Makes the checks that come before the caller's structure is read.
@@ -31,7 +34,7 @@ public struct DrivenContainer<Backend: AddressSpaceBackend, Journal: ContainerJo
   @inlinable public mutating func perform(
     _ request: ContainerRequest
   ) throws(Errno) -> ContainerReply {
-    try session.perform(request, for: caller, journal: &journal)
+    try session.perform(request, for: caller, bitmaps: bitmaps, journal: &journal)
   }
 
   /// Lets a group join.

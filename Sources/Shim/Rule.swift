@@ -61,13 +61,15 @@ public enum Rule: Error, Hashable, Sendable, CaseIterable {
   case unmapDirtyWithoutTracking
   /// A mapping reaches over an end of the range: `vfio_dma_do_unmap()`, version 2.
   case unmapCutsMapping
-  /// type1 would invalidate addresses; this release does not.
-  case addressUpdateUnsupported
+  /// A bit must stand for the smallest page: `vfio_dma_do_unmap()`.
+  case unmapDirtyPageSizeDiffers
+  /// An address of the range is invalid already: `vfio_dma_do_unmap()`.
+  case addressAlreadyInvalid
 
   // MARK: DIRTY_PAGES
 
-  /// type1 would start or stop tracking; this release does not.
-  case dirtyTrackingUnsupported
+  /// More pages than a bitmap counts, 2³¹−1: `vfio_dma_bitmap_alloc()`.
+  case mappingTooLargeToTrack
   /// The range wraps or ends at 2⁶⁴: `vfio_iommu_type1_dirty_pages()`.
   case dirtyRangeWraps
   /// A bit must stand for the smallest page: `vfio_iommu_type1_dirty_pages()`.
@@ -76,6 +78,8 @@ public enum Rule: Error, Hashable, Sendable, CaseIterable {
   case dirtyRangeUnaligned
   /// Tracking is off: `vfio_iommu_type1_dirty_pages()`.
   case dirtyTrackingIsOff
+  /// A mapping reaches over an end of the range: `vfio_iova_dirty_bitmap()`.
+  case dirtyRangeCutsMapping
 
   // MARK: A group joins
 
@@ -178,15 +182,15 @@ extension Rule {
     case .containerHasNoDriver, .driverWithoutGroups, .driverAlreadySet, .driverTypeIsExtension,
       .mapFlagsContradict, .mapUnaligned, .mapWraps, .newAddressMismatch, .mapOutsideUsableRanges,
       .unmapUnaligned, .unmapWraps, .unmapAllWithRange, .unmapDirtyWithoutTracking,
-      .unmapCutsMapping, .dirtyRangeWraps, .dirtyPageSizeDiffers, .dirtyRangeUnaligned,
+      .unmapDirtyPageSizeDiffers, .addressAlreadyInvalid, .mappingTooLargeToTrack,
+      .dirtyRangeCutsMapping, .unmapCutsMapping, .dirtyRangeWraps, .dirtyPageSizeDiffers, .dirtyRangeUnaligned,
       .dirtyTrackingIsOff, .groupAlreadyAttached, .nestingRefused, .apertureConflicts,
       .reservedRegionIsMapped, .noUsableAddressLeft, .groupHasContainer, .groupHasNoContainer,
       .deviceOptionUnknown, .deviceTokenMalformed, .deviceTakesNoToken, .deviceWithoutContainer,
       .deviceBeforeDriver, .pinOfNothing, .pinWithoutUnmapHook, .pinNotMapped, .copyOfNothing,
       .copyNotMapped:
       .invalidArgument
-    case .unknownContainerCall, .noIOMMUKnowsNoCall, .addressUpdateUnsupported,
-      .dirtyTrackingUnsupported, .unknownGroupCall:
+    case .unknownContainerCall, .noIOMMUKnowsNoCall, .unknownGroupCall:
       .notTypewriter
     case .noIOMMUDriverNeedsRawIO, .noIOMMUGroupNeedsRawIO, .groupKindsMix, .groupNotViable,
       .interruptsNotIsolated, .groupOpenNeedsRawIO, .deviceNeedsRawIO, .pinExceedsAccess,

@@ -104,6 +104,27 @@ public import DMATypes
     unsafe directory.pointee.adopt(mapping, in: space)
   }
 
+  /// Goes on with what stands in for the memory; the software pins nothing.
+  public func releaseAddress(of mapping: Mapping, in space: IOASID) -> MappedMemory {
+    let memory = memory.standIn(for: mapping.memory, byteCount: mapping.range.size)
+    if memory != mapping.memory { replace(Mapping(range: mapping.range, memory: memory), in: space) }
+    return memory
+  }
+
+  /// Goes on with the memory at the new address, whatever it is: `vfio_change_dma_owner()`.
+  public func takeAddress(
+    of mapping: Mapping, insteadOf old: MappedMemory, in space: IOASID
+  ) throws(Errno) {
+    try memory.moveCharge(of: mapping.range.size, from: old, to: mapping.memory)
+    replace(mapping, in: space)
+  }
+
+  private func replace(_ mapping: Mapping, in space: IOASID) {
+    // The owner's map has it, and no call can come between the two.
+    try? unmap(mapping.range, in: space)
+    adopt(mapping, in: space)
+  }
+
   /// Makes a range unreachable through every table of the space; `ENOENT` when there is no such
   /// space. That the range is one mapping is the owner's duty.
   @inlinable public func unmap(_ range: IOVARange, in space: IOASID) throws(Errno) {

@@ -6,12 +6,14 @@ enum Help {
     Runs programs written for legacy VFIO, unmodified, on I/O address spaces.
 
     ioasid run [--backend software|iommufd|auto] [--platform FILE] [--trace FILE] [--verbose]
-               -- PROGRAM [ARGUMENT…]
+               [--precise-dirty] [--bug-compatible] -- PROGRAM [ARGUMENT…]
         Becomes PROGRAM, in a view of the machine that has the platform's devices.
         --backend   what translates: software is the embedded IOMMU, and the default
         --platform  the machine to show, as JSON; without it the built-in one
         --trace     appends the conversation to FILE, one line a call
         --verbose   tells on stderr what devices do wrong
+        --precise-dirty   counts pages as dirty that devices wrote, not all of them as type1 does
+        --bug-compatible  leaves the bits in dirty bitmaps that Linux 6.12 forgets there
     ioasid platform [FILE]
         Prints the built-in platform, or the one in FILE after checking it, as JSON.
     ioasid bench [--json] [--quick]

@@ -33,6 +33,10 @@ struct Launch {
   /// The file that calls are appended to, if there is to be one.
   let trace: String?
   let isVerbose: Bool
+  /// Whether reports of dirty pages leave bits behind, as Linux 6.12's do.
+  var isBugCompatible = false
+  /// Whether only what devices truly wrote is dirty.
+  var isDirtyPrecise = false
 
   func build() throws(Refusal) {
     let namespace = try MountNamespace()
@@ -136,6 +140,8 @@ struct Launch {
     }
     var options: MachineImage.Options = trace == nil ? [] : .trace
     if isVerbose { options.insert(.verbose) }
+    if isBugCompatible { options.insert(.bugCompatible) }
+    if isDirtyPrecise { options.insert(.preciseDirty) }
     let image = MachineImage(
       options: options, nodes: nodes, platform: platform.encoded, groupCount: view.groups.count)
     try writeMachine(image, to: namespace.staged(RunPaths.machine))

@@ -9,6 +9,8 @@ enum RunCommand {
     var isVerbose = false
     /// `NAME=PATH` or `PATH` of each mediated device.
     var mediated: [String] = []
+    var isBugCompatible = false
+    var isDirtyPrecise = false
     var program: [String] = []
   }
 
@@ -20,7 +22,8 @@ enum RunCommand {
     let preload = try Program.preload()
     if let trace = arguments.trace { try checkTrace(trace) }
     let launch = Launch(
-      platform: platform, trace: arguments.trace, isVerbose: arguments.isVerbose)
+      platform: platform, trace: arguments.trace, isVerbose: arguments.isVerbose,
+      isBugCompatible: arguments.isBugCompatible, isDirtyPrecise: arguments.isDirtyPrecise)
     try launch.build()
     if let obstacle = Executable.obstacle(program.path) {
       System.say(
@@ -47,6 +50,8 @@ enum RunCommand {
       case "--mediated": arguments.mediated.append(try value())
       case "--trace": arguments.trace = try value()
       case "--verbose" where joined == nil: arguments.isVerbose = true
+      case "--bug-compatible" where joined == nil: arguments.isBugCompatible = true
+      case "--precise-dirty" where joined == nil: arguments.isDirtyPrecise = true
       case "--":
         arguments.program = Array(rest)
         rest = []

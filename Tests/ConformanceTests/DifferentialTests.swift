@@ -15,9 +15,13 @@ enum Scale {
 
 @Suite("The shim on the software IOMMU does what the oracle says")
 struct DifferentialTests {
-  static func runner() throws -> DifferentialRunner<ShimContestant> {
+  static func runner(
+    _ manner: DirtyManner = .clean
+  ) throws -> DifferentialRunner<ShimContestant> {
     let arena = try #require(ScriptArena(), "no memory or no temporary file")
-    return DifferentialRunner { ShimContestant(world: $0, arena: arena) }
+    return DifferentialRunner(manner: manner) {
+      ShimContestant(world: $0, arena: arena, manner: manner)
+    }
   }
 
   static let universes: [(String, ExhaustiveGenerator)] = [
@@ -28,6 +32,9 @@ struct DifferentialTests {
     ("wide first", .domains(first: 1, length: 3 + Scale.longer)),
     ("narrow first", .domains(first: 2, length: 3 + Scale.longer)),
     ("sharing", .sharing(length: 4 + Scale.longer)),
+    ("dirty pages", .dirtyPages(length: 4 + Scale.longer)),
+    ("addresses, version 1", .addresses(version: 1, length: 4 + Scale.longer)),
+    ("addresses, version 2", .addresses(version: 2, length: 4 + Scale.longer)),
     ("mediated first", .domains(first: 4, length: 3 + Scale.longer)),
   ]
 
@@ -36,6 +43,30 @@ struct DifferentialTests {
     #expect(scripts.scriptCount > 3000)
     if let difference = try Self.runner().firstDifference(scripts) {
       Issue.record("\(name):\n\(difference)")
+    }
+  }
+
+  @Test(
+    "Every small script about dirty pages, with the kernel's stale bits and with precise ones",
+    arguments: [DirtyManner.stale, .precise])
+  func manners(_ manner: DirtyManner) throws {
+    let scripts = ExhaustiveGenerator.dirtyPages(length: 4 + Scale.longer)
+    if let difference = try Self.runner(manner).firstDifference(scripts) {
+      Issue.record("\(difference)")
+    }
+  }
+
+  @Test(
+    "Long random scripts where dirty pages are told apart otherwise",
+    arguments: [DirtyManner.stale, .precise], 0..<4 as Range<UInt64>)
+  func mannersSeeded(_ manner: DirtyManner, batch: UInt64) throws {
+    let runner = try Self.runner(manner)
+    for seed in batch * 60..<(batch + 1) * 60 {
+      let script = SeededGenerator.script(seed: seed, length: 200)
+      if let difference = runner.firstDifference([script]) {
+        Issue.record("seed \(seed):\n\(difference)")
+        return
+      }
     }
   }
 

@@ -74,8 +74,7 @@ final class MachineContestant: Contestant {
     var opened: OpenedFile?
     let result = file.file.ioctl(machine, UInt64(number), argument, opened: &opened)
     if let opened { return enter(opened, as: call.into) }
-    guard !call.verb.layout.isEmpty, result != -14 else { return Outcome(Int64(result)) }
-    return Outcome(Int64(result), bytes: arena.bytes(structure.readable, at: argument))
+    return arena.outcome(Int64(result), of: call, structure, at: argument)
   }
 
   private func argument(of call: Call, _ structure: CallerStructure) -> UInt64 {

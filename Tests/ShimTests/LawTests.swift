@@ -39,11 +39,31 @@ struct ScriptGenerator {
     case 1: return next(3) == 0 ? .leave(UInt32(next(5))) : .request(.getInfo)
     case 2: return .request(.setIOMMU([1, 3, 3, 6, 9][Int(next(5))]))
     case 3: return .request(unmapRequest(all: true))
+    case 4 where next(2) == 0: return .request(dirtyStep())
+    case 5 where next(3) == 0:
+      return .request(unmapRequest(next(16) << 12, (next(6) + 1) << 12, invalidates: true))
+    case 6 where next(3) == 0:
+      var request = mapRequest(range(0, 0xfff))
+      (request.access, request.replacesAddress) = ([], true)
+      request.iova = IOVA(next(16) << 12)
+      request.size = (next(4) + 1) << 12
+      return .request(.map(request))
     case 4...6:
       return .request(unmapRequest(next(16) << 12, next(6) << 12))
     default:
       let start = next(16) << 12
       return .request(.map(mapRequest(range(start, start + (next(4) + 1) << 12 - 1))))
+    }
+  }
+
+  private mutating func dirtyStep() -> ContainerRequest {
+    let bitmap = BitmapArgument(pageBytes: 4096, size: 64, data: UserAddress(next(2) * 8))
+    switch next(6) {
+    case 0: return .dirtyPages(.stop)
+    case 1, 2: return .dirtyPages(.start)
+    case 3: return unmapRequest(0, 0x2_0000, bitmap: bitmap)
+    default:
+      return .dirtyPages(.getBitmap(iova: IOVA(next(4) << 12), size: 0x2_0000, bitmap: bitmap))
     }
   }
 

@@ -71,8 +71,20 @@ import Testing
       refusal(unmapRequest(0x1000, 0x1000, invalidates: true), in: container)
         == .unmapCutsMapping)
     #expect(
+      refusal(unmapRequest(0x1000, 0x2000, invalidates: true), in: container) == nil)
+    _ = try container.perform(unmapRequest(0x1000, 0x2000, invalidates: true))
+    #expect(
+      refusal(unmapRequest(0x1000, 0x1000, invalidates: true), in: container)
+        == .unmapCutsMapping)
+    #expect(
       refusal(unmapRequest(0x1000, 0x2000, invalidates: true), in: container)
-        == .addressUpdateUnsupported)
+        == .addressAlreadyInvalid)
+    _ = try container.perform(.dirtyPages(.start))
+    #expect(
+      refusal(
+        unmapRequest(
+          0x1000, 0x1000, bitmap: BitmapArgument(pageBytes: 1, size: 8, data: UserAddress(0))),
+        in: container) == .unmapDirtyPageSizeDiffers)
   }
 
   @Test("A group that joins: its kind, its viability, then what type1 says of it")

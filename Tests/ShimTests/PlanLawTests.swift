@@ -41,7 +41,8 @@ import Testing
     case .request(let request):
       try state.admit(request.command)
       switch try state.plan(request, for: caller) {
-      case .reply: return []
+      // Address updates are told to those backends that want to know: this one does not.
+      case .reply, .track, .reportDirty, .invalidate, .readdress: return []
       case .setDriver(let plan):
         return plan.driver.isType1 ? ["space"] + plan.attachments.flatMap { calls(of: $0) } : []
       case .map(let plan):

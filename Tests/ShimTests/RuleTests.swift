@@ -55,6 +55,19 @@ private let page = range(0x1000, 0x1fff)
   return container
 }
 
+@Sendable private func tracked(_ mapped: IOVARange) throws -> Container {
+  var container = try Container([group()])
+  try container.map(mapped)
+  _ = try container.perform(.dirtyPages(.start))
+  return container
+}
+
+@Sendable private func withInvalidPage() throws -> Container {
+  var container = try withPage(group(1))
+  _ = try container.perform(unmapRequest(0x1000, 0x1000, invalidates: true))
+  return container
+}
+
 private func map(
   access: DMAAccess = .read, replaces: Bool = false, at address: UInt64 = 0x1000,
   iova: UInt64 = 0x1000, size: UInt64 = 0x1000
@@ -114,12 +127,24 @@ private let mappingCases: [RuleCase] = [
     try container.map(range(0x1000, 0x2fff))
     return container
   },
-  .request(.addressUpdateUnsupported, 25, unmapRequest(all: true, invalidates: true)),
-  .request(.dirtyTrackingUnsupported, 25, .dirtyPages(.stop)),
+  .request(
+    .unmapDirtyPageSizeDiffers, 22,
+    unmapRequest(
+      0, 0x2000, bitmap: BitmapArgument(pageBytes: 0x2000, size: 8, data: UserAddress(0)))
+  ) { try tracked(page) },
+  .request(.addressAlreadyInvalid, 22, unmapRequest(all: true, invalidates: true)) {
+    try withInvalidPage()
+  },
+  .request(.mappingTooLargeToTrack, 22, .dirtyPages(.start)) {
+    var container = try Container([group(9, .emulated)])
+    try container.map(range(0, 0x7ff_ffff_ffff))
+    return container
+  },
   .request(.dirtyRangeWraps, 22, dirty(0 &- 0x1000)),
   .request(.dirtyPageSizeDiffers, 22, dirty(pageBytes: 0x2000)),
   .request(.dirtyRangeUnaligned, 22, dirty(0x800)),
   .request(.dirtyTrackingIsOff, 22, dirty()),
+  .request(.dirtyRangeCutsMapping, 22, dirty()) { try tracked(range(0, 0x1fff)) },
 ]
 
 private let joinCases: [RuleCase] = [

@@ -3,7 +3,7 @@ import DMATypes
 import LegacyVFIO
 import Shim
 
-typealias Container = DrivenContainer<RecordingBackend, EventList>
+typealias Container = DrivenContainer<RecordingBackend, EventList, BitmapPages>
 
 /// A journal that keeps its events.
 struct EventList: ContainerJournal {
@@ -38,7 +38,8 @@ func group(
     interruptsAreSafe: safe, iommu: kind == .physical ? iommu : nil)
 }
 
-extension DrivenContainer where Backend == RecordingBackend, Journal == EventList {
+extension DrivenContainer
+where Backend == RecordingBackend, Journal == EventList, Bitmaps == BitmapPages {
   /// A container with groups inside and a driver set, or none for type 0.
   init(
     _ groups: [GroupFacts], type: UInt64 = 3, parameters: ModuleParameters = ModuleParameters(),
@@ -46,7 +47,8 @@ extension DrivenContainer where Backend == RecordingBackend, Journal == EventLis
   ) throws {
     self.init(
       session: ContainerSession(backend: RecordingBackend(), parameters: parameters),
-      caller: Caller(owner: MemoryOwner(rawValue: 5), hasRawIO: rawIO), journal: EventList())
+      caller: Caller(owner: MemoryOwner(rawValue: 5), hasRawIO: rawIO), journal: EventList(),
+      bitmaps: BitmapPages())
     for group in groups { try join(group) }
     if type != 0 { _ = try perform(.setIOMMU(type)) }
   }

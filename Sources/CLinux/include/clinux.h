@@ -8,6 +8,9 @@
 /// Copies `count` bytes. 0, or EFAULT when either side is not there; bytes before the fault may be copied.
 int32_t clinux_copy(void *_Nullable to, const void *_Nullable from, size_t count);
 
+/// Writes a word `count` times. 0, or EFAULT when memory ends before that; what comes before is written.
+int32_t clinux_fill(uint64_t address, uint64_t word, size_t count);
+
 /// Reads one byte of every 4096-byte page from the page-aligned `address` on, `count` bytes in all.
 /// The bytes that can be read before the first that cannot; `count` when all can.
 size_t clinux_touch_for_read(uint64_t address, size_t count);

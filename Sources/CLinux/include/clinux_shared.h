@@ -112,6 +112,16 @@ int64_t clinux_touch_process(int32_t pid, uint64_t token_address, uint64_t token
 int32_t clinux_read_closed(uint64_t from, void *_Nonnull to, size_t count);
 int32_t clinux_write_closed(uint64_t to, const void *_Nonnull from, size_t count);
 
+/// The file whose pages stand at an address: 1 when all of the bytes are shared memory and one run of one file, whose
+/// device, inode and offset are then told.
+int32_t clinux_file_behind(uint64_t address, uint64_t length, uint64_t *_Nonnull device, uint64_t *_Nonnull inode,
+                           uint64_t *_Nonnull offset);
+/// A descriptor of this process that can read and write a file: `guess` if it can, else the first; or -errno.
+int32_t clinux_find_file(uint64_t device, uint64_t inode, int32_t guess);
+/// Copies between here and a file's pages, up to its end. 0 or -EFAULT.
+int32_t clinux_read_file(int32_t descriptor, uint64_t offset, void *_Nonnull to, size_t count);
+int32_t clinux_write_file(int32_t descriptor, uint64_t offset, const void *_Nonnull from, size_t count);
+
 static inline uint64_t clinux_load_acquire(const uint64_t *_Nonnull word) {
   return __atomic_load_n(word, __ATOMIC_ACQUIRE);
 }
