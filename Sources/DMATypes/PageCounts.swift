@@ -47,11 +47,13 @@ public struct PageCounts: Sendable {
   /// Holds every page of a run `times` times more.
   public mutating func add(_ run: PageRun, times: UInt32 = 1) {
     guard let range = run.evenRange, times > 0 else { return }
-    if run.oddness == 0 {
-      pageCount += even.raise(range, by: times)
-    } else {
-      pageCount += odd[run.oddness, default: RangeMap()].raise(range, by: times)
-    }
+    let fresh =
+      if run.oddness == 0 {
+        even.raise(range, by: times)
+      } else {
+        odd[run.oddness, default: RangeMap()].raise(range, by: times)
+      }
+    pageCount += fresh
   }
 
   /// Holds every page of a run once less, where it is held; how many are not held any more.
@@ -72,11 +74,12 @@ public struct PageCounts: Sendable {
   /// Forgets every page that is named by an address of the range, which begins and ends on
   /// boundaries.
   public mutating func removeAll(in range: IOVARange) {
-    pageCount -= even.lower(range, by: .max)
-    for oddness in odd.keys {
-      pageCount -= odd[oddness]?.lower(range, by: .max) ?? 0
+    var gone = even.lower(range, by: .max)
+    for oddness in Array(odd.keys) {
+      gone += odd[oddness]?.lower(range, by: .max) ?? 0
       if odd[oddness]?.isEmpty == true { odd[oddness] = nil }
     }
+    pageCount -= gone
   }
 
   /// How many pages are named by addresses of the range, which begins and ends on boundaries.
@@ -125,6 +128,22 @@ public struct PageCounts: Sendable {
       rest.start = IOVA(held.last.rawValue + 1)
     }
     take(rest)
+    return parts
+  }
+
+  /// The parts of a run that are held exactly once, ascending.
+  public func heldOnce(in run: PageRun) -> [PageRun] {
+    let oddness = run.oddness
+    guard var rest = run.evenRange, let map = oddness == 0 ? even : odd[oddness] else { return [] }
+    var parts: [PageRun] = []
+    while let held = map.firstOverlapping(rest), let part = held.range.intersection(rest) {
+      if held.value == 1 {
+        parts.append(
+          PageRun(start: IOVA(part.start.rawValue + oddness), count: part.evenPageCount))
+      }
+      guard part.last < rest.last else { break }
+      rest.start = IOVA(part.last.rawValue + 1)
+    }
     return parts
   }
 

@@ -115,10 +115,12 @@ func decode(
   case .joined: return facts(group).map { .joined($0) }
   case .left: return .left(group)
   case .pinned:
+    let run = PageRun(start: record.oddStart, count: record.body & 0xff_ffff_ffff)
     let times = UInt32(record.body >> 40 & 0xf_ffff)
-    return .pinned(PageRun(start: record.oddStart, count: record.body & 0xff_ffff_ffff), times: times)
+    return run.count == 0 || times == 0 ? nil : .pinned(run, times: times)
   case .unpinned:
-    return .unpinned(PageRun(start: record.oddStart, count: record.body & 0xfff_ffff_ffff_ffff))
+    let run = PageRun(start: record.oddStart, count: record.body & 0xfff_ffff_ffff_ffff)
+    return run.count == 0 ? nil : .unpinned(run)
   case .unmapFailed: return .unmapFailed(start: start)
   case .limitedToPins: return .limitedToPins(group)
   case .trackingSet: return .trackingSet(record.body & 1 == 1)

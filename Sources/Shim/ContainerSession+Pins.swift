@@ -53,6 +53,9 @@ extension ContainerSession where Backend: AccessBackend {
   ) -> Bool {
     let plan = container.plan(unpinning: request)
     if let run = plan.run, container.hasPins {
+      if let space {
+        for pages in plan.released { backend.unpin(pages.asMapping, in: space) }
+      }
       commit(.unpinned(run), journal: &journal)
     }
     return plan.isSuspicious
@@ -161,11 +164,13 @@ extension ContainerSession where Backend: AccessBackend {
       for request in drivers.letGo(of: mapping) { unpin(request, journal: &journal) }
       if !container.pins.overlaps(mapping) { return }
     }
+    let refusal: Rule
+    do throws(Rule) { return try container.checkLetGo(of: mapping) } catch { refusal = error }
     if !container.failedUnmaps.contains(mapping.start) {
       commit(.unmapFailed(start: mapping.start), journal: &journal)
     }
     drivers.unmapFailed(mapping)
-    throw Rule.unmapOfHeldPages.errno
+    throw refusal.errno
   }
 }
 

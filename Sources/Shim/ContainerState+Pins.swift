@@ -20,9 +20,10 @@ extension ContainerState {
         throw .pinInFailedUnmap
       }
       plan.pages.append(pages)
-      for part in hasPins ? pins.unheld(in: pages.run) : [pages.run] {
-        let skipped = (part.start.rawValue - pages.run.start.rawValue) >> 12
-        plan.fresh.append(PinnedPages(run: part, memory: pages[skipped]))
+      if hasPins {
+        plan.fresh += pins.unheld(in: pages.run).map { pages.part($0) }
+      } else {
+        plan.fresh.append(pages)
       }
     }
     return plan
@@ -31,14 +32,18 @@ extension ContainerState {
   /// Finds what an unpin gives back; it never fails: `vfio_iommu_type1_unpin_pages()`.
   public func plan(unpinning request: UnpinRequest) -> UnpinPlan {
     guard (1...PinRequest.mostPages).contains(request.count), driver != .version1 else {
-      return UnpinPlan(run: nil, isSuspicious: true)
+      return UnpinPlan(run: nil, released: [], isSuspicious: true)
     }
     var walked: UInt64 = 0
+    var released: [PinnedPages] = []
     let end = eachMapping(
       of: PageRun(start: request.iova, count: UInt64(request.count))
-    ) { pages throws(Rule) in walked += pages.run.count }
+    ) { pages throws(Rule) in
+      walked += pages.run.count
+      if hasPins { released += pins.heldOnce(in: pages.run).map { pages.part($0) } }
+    }
     return UnpinPlan(
-      run: walked == 0 ? nil : PageRun(start: request.iova, count: walked),
+      run: walked == 0 ? nil : PageRun(start: request.iova, count: walked), released: released,
       isSuspicious: end != nil)
   }
 
@@ -117,6 +122,11 @@ extension ContainerState {
     return entries.reduce(0) { pages, mapping in
       mapping.value.owner == owner ? pages + pins.count(in: mapping.range) : pages
     }
+  }
+
+  /// Decides, after all rounds, whether a mapping may go: `vfio_dma_do_unmap()`.
+  public func checkLetGo(of mapping: IOVARange) throws(Rule) {
+    if pins.overlaps(mapping) { throw .unmapOfHeldPages }
   }
 
   /// The events that make a restored container hold what this one holds, its mappings being there.

@@ -49,6 +49,12 @@ public struct PinnedPages: Hashable, Sendable, BitwiseCopyable {
   /// The first page's memory, and what its mapping allows.
   public var memory: MappedMemory
 
+  /// Some of them.
+  func part(_ run: PageRun) -> Self {
+    let skipped = (run.start.rawValue - self.run.start.rawValue) / PageSizes.processorPageBytes
+    return Self(run: run, memory: self[skipped])
+  }
+
   /// The memory of one of them, counted from 0.
   @inlinable public subscript(index: UInt64) -> MappedMemory {
     MappedMemory(rawValue: memory.rawValue &+ index &* PageSizes.processorPageBytes)
@@ -72,6 +78,8 @@ public struct PinPlan: Hashable, Sendable {
 public struct UnpinPlan: Hashable, Sendable {
   /// The pages that are walked: up to the first that is not mapped. Nil when the call is ignored.
   public var run: PageRun?
+  /// Those of them that nobody holds any more.
+  public var released: [PinnedPages]
   /// Whether the kernel would log a warning: a wild count, or a page that is not mapped.
   public var isSuspicious: Bool
 }
