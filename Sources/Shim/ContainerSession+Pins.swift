@@ -173,13 +173,3 @@ extension ContainerSession where Backend: AccessBackend {
     throw refusal.errno
   }
 }
-
-extension PinnedPages {
-  /// The pages as a part of their mapping.
-  var asMapping: Mapping {
-    let start = IOVA(run.start.rawValue & ~(PageSizes.processorPageBytes - 1))
-    let bytes = run.count * PageSizes.processorPageBytes
-    return Mapping(
-      range: IOVARange(start: start, last: IOVA(start.rawValue + (bytes - 1))), memory: memory)
-  }
-}

@@ -1,3 +1,4 @@
+public import AddressSpaces
 public import DMATypes
 
 /// What a mediated driver asks for when it pins: `vfio_pin_pages()`.
@@ -39,25 +40,6 @@ public struct UnpinRequest: Hashable, Sendable, BitwiseCopyable {
   public init(iova: IOVA, count: Int) {
     self.iova = iova
     self.count = count
-  }
-}
-
-/// Pages that lie one behind the other in one process's memory.
-public struct PinnedPages: Hashable, Sendable, BitwiseCopyable {
-  /// Where they were asked for.
-  public var run: PageRun
-  /// The first page's memory, and what its mapping allows.
-  public var memory: MappedMemory
-
-  /// Some of them.
-  func part(_ run: PageRun) -> Self {
-    let skipped = (run.start.rawValue - self.run.start.rawValue) / PageSizes.processorPageBytes
-    return Self(run: run, memory: self[skipped])
-  }
-
-  /// The memory of one of them, counted from 0.
-  @inlinable public subscript(index: UInt64) -> MappedMemory {
-    MappedMemory(rawValue: memory.rawValue &+ index &* PageSizes.processorPageBytes)
   }
 }
 
