@@ -1,6 +1,7 @@
 public import DMATypes
 
-/// Software's own way into an address space, by the processor and no table: iommufd's access object.
+/// Software's own way into an address space, by the processor and no table: iommufd's access
+/// object.
 ///
 /// A driver that emulates a device, or shares one, has one of these for each space that it serves:
 /// a PASID in a device's own space, a space of software only, a whole requester. No group stands
@@ -70,8 +71,8 @@ public struct AccessObject: Sendable {
 
   /// Copies out of the space, whosever memory it is: `iommufd_access_rw()`.
   ///
-  /// `EINVAL`, `ENOENT` and `EPERM` as `pin` says, before anything is copied; `EFAULT` with what lies
-  /// before copied.
+  /// `EINVAL`, `ENOENT` and `EPERM` as `pin` says, before anything is copied; `EFAULT` with what
+  /// lies before copied.
   public func read<Backend: AccessBackend>(
     _ bytes: UnsafeMutableRawBufferPointer, from iova: IOVA, mappings: RangeMap<MappedMemory>,
     on backend: Backend

@@ -98,8 +98,8 @@ public protocol AccessBackend: AddressSpaceBackend {
   mutating func pin(_ part: Mapping, isCharged: Bool, in space: IOASID) throws(Errno)
   /// Lets memory go that was pinned.
   mutating func unpin(_ part: Mapping, in space: IOASID)
-  /// Copies out of the calling process's memory as the process itself would: what it may not read is
-  /// `EFAULT`.
+  /// Copies out of the calling process's memory as the process itself would: what it may not read
+  /// is `EFAULT`.
   func load(_ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress) throws(Errno)
   /// Copies into the calling process's memory as the process itself would.
   func store(_ bytes: UnsafeRawBufferPointer, to address: UserAddress) throws(Errno)

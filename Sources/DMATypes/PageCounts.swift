@@ -25,8 +25,8 @@ public struct PageRun: Hashable, Sendable, BitwiseCopyable {
 /// How often each page is held, pages named by the address they were asked for at.
 ///
 /// A value. Neighbours that are held equally often are one entry, so that its size and the time of
-/// a call follow how varied the counts are, not how many pages there are. Total: what no page can be
-/// changes nothing.
+/// a call follow how varied the counts are, not how many pages there are. Total: what no page can
+/// be changes nothing.
 public struct PageCounts: Sendable {
   /// How often, by pages that begin on a boundary.
   @usableFromInline var even = RangeMap<UInt32>()

@@ -92,8 +92,8 @@ typealias SoftwareSession = ContainerSession<SoftwareIOMMU<ContainerMemory>>
 
 // Mediated drivers.
 extension ContainerReplica {
-  /// An UNMAP of memory that drivers hold. Their locks come before the container's, so it was let go
-  /// and is taken again inside theirs.
+  /// An UNMAP of memory that drivers hold. Their locks come before the container's, so it was let
+  /// go and is taken again inside theirs.
   @inline(never)
   private func serveAskingDrivers(
     _ number: UInt32, _ argument: UInt64, in machine: Machine
@@ -106,9 +106,11 @@ extension ContainerReplica {
         unsafe content.pointee.catchUp()
         // A device that came meanwhile may hold pages too: all are asked, or none.
         let groups = unsafe content.pointee.emulatedGroups
-        guard groups.allSatisfy({ group in
-          units.contains { machine.groups[$0.group].number == group }
-        }) else { return nil }
+        guard
+          groups.allSatisfy({ group in
+            units.contains { machine.groups[$0.group].number == group }
+          })
+        else { return nil }
         unsafe content.pointee.drivers = HeldDrivers(units: units)
         defer { unsafe content.pointee.drivers = nil }
         return unsafe ContainerCodec.serve(number, argument, by: &content.pointee)
@@ -245,7 +247,8 @@ struct ReplicaContent: ContainerServer {
     if case .setIOMMU = request {
       session.parameters = parameters.current(most: file.mappingRoom)
     }
-    return try session.perform(request, for: try caller(), bitmaps: CallerBitmaps(), journal: &journal)
+    return try session.perform(
+      request, for: try caller(), bitmaps: CallerBitmaps(), journal: &journal)
   }
 
   @inline(__always)
@@ -278,7 +281,8 @@ struct ReplicaContent: ContainerServer {
   ) throws(Errno) {
     let owner = try caller().owner
     if isWrite {
-      try unsafe session.write(UnsafeRawBufferPointer(bytes), to: iova, for: owner, journal: &journal)
+      try unsafe session.write(
+        UnsafeRawBufferPointer(bytes), to: iova, for: owner, journal: &journal)
     } else {
       try unsafe session.read(bytes, from: iova, for: owner, journal: &journal)
     }

@@ -45,8 +45,8 @@ extension ContainerSession where Backend: AccessBackend {
     throw refusal.errno
   }
 
-  /// `vfio_unpin_pages()`: gives each page back once. It never fails; true is where the kernel would
-  /// log a warning.
+  /// `vfio_unpin_pages()`: gives each page back once. It never fails; true is where the kernel
+  /// would log a warning.
   @discardableResult
   public mutating func unpin(
     _ request: UnpinRequest, journal: inout some ContainerJournal
@@ -77,8 +77,8 @@ extension ContainerSession where Backend: AccessBackend {
     }
   }
 
-  /// `vfio_dma_rw()` that writes: fails at the first address that refuses, with everything before it
-  /// written.
+  /// `vfio_dma_rw()` that writes: fails at the first address that refuses, with everything before
+  /// it written.
   public mutating func write(
     _ bytes: UnsafeRawBufferPointer, to iova: IOVA, for owner: MemoryOwner,
     journal: inout some ContainerJournal
@@ -93,7 +93,8 @@ extension ContainerSession where Backend: AccessBackend {
 
   private mutating func copy(
     _ count: Int, _ iova: IOVA, _ access: DMAAccess, _ owner: MemoryOwner,
-    journal: inout some ContainerJournal, _ body: (Backend, CopyPart, Range<Int>) throws(Errno) -> Void
+    journal: inout some ContainerJournal,
+    _ body: (Backend, CopyPart, Range<Int>) throws(Errno) -> Void
   ) throws(Errno) {
     let plan: CopyPlan
     do throws(Rule) {

@@ -3,7 +3,8 @@ public import DMATypes
 
 // Accesses of software: by no table, so that what the space maps is the owner's to know.
 extension SoftwareIOMMU: AccessBackend {
-  /// Asks for the memory. Software cannot pin: what stands there when it is used is what is reached.
+  /// Asks for the memory. Software cannot pin: what stands there when it is used is what is
+  /// reached.
   public func pin(_ part: Mapping, isCharged: Bool, in space: IOASID) throws(Errno) {
     try memory.pin(part.memory, byteCount: part.range.size, isCharged: isCharged)
   }

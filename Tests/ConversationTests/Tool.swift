@@ -28,7 +28,8 @@ enum Tool {
     defer { try? FileManager.default.removeItem(at: directory) }
     let isMediated = name.hasPrefix("mediated-")
     let source =
-      name == "edu-copy" ? "edu-copy/main.c" : "conversations/\(isMediated ? "mediated/" : "")\(name).c"
+      name == "edu-copy"
+      ? "edu-copy/main.c" : "conversations/\(isMediated ? "mediated/" : "")\(name).c"
     let program = directory.appending(path: name).path
     try compile(["-pthread", programs.appending(path: source).path], to: program)
     return try run(

@@ -87,7 +87,8 @@ struct MediatedTests {
       [Workshop.program("runs/blit")],
       options: ["--verbose", "--mediated", "blitter=/bin/true"])
     #expect(outcome.status == 1)
-    #expect(outcome.output.contains("blitter: /usr/bin/true is no mediated driver")
-      || outcome.output.contains("blitter: /bin/true is no mediated driver"))
+    #expect(
+      outcome.output.contains("blitter: /usr/bin/true is no mediated driver")
+        || outcome.output.contains("blitter: /bin/true is no mediated driver"))
   }
 }

@@ -4,7 +4,8 @@ import LegacyVFIO
 import Shim
 import Testing
 
-/// Pins page by page, as a reader of the kernel would write them down: shares nothing with the shim.
+/// Pins page by page, as a reader of the kernel would write them down: shares nothing with the
+/// shim.
 private struct NaivePins {
   struct Map { var start, last, address: UInt64, protection: UInt32 }
   var maps: [Map] = []
@@ -136,7 +137,9 @@ private struct NaivePins {
       var keptCount = 0
       for (part, times) in container.session.backend.content.pinned {
         keptCount += Int(part.range.size >> 12) * times
-        for page in stride(from: part.range.start.rawValue, through: part.range.last.rawValue, by: 4096) {
+        for page in stride(
+          from: part.range.start.rawValue, through: part.range.last.rawValue, by: 4096)
+        {
           kept.insert(page)
         }
       }

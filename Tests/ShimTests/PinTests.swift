@@ -68,7 +68,8 @@ import Testing
     try container.join(group())
     container.leave(group().number)
     #expect(container.state.pins.count(at: IOVA(0x12000)) == 1)
-    #expect(container.unpin(0x10000, 3) == false && container.session.backend.content.pinned.isEmpty)
+    #expect(
+      container.unpin(0x10000, 3) == false && container.session.backend.content.pinned.isEmpty)
     #expect(container.state.pins.isEmpty && !container.session.hasPins)
   }
 

@@ -269,7 +269,8 @@ private let pinCases: [RuleCase] = [
     in: {
       var container = try pinned()
       var stubborn = Stubborn(times: .max)
-      #expect(errno { () throws(Errno) in try container.letGo(0x1000, 0x1000, &stubborn) } == .deadlock)
+      #expect(
+        errno { () throws(Errno) in try container.letGo(0x1000, 0x1000, &stubborn) } == .deadlock)
       return container
     }),
   RuleCase(.unmapOfHeldPages, 35, { try pinned() }) { state, _ in
