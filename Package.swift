@@ -68,6 +68,12 @@ let targets: [Target] = [
     "SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SoftwareIOMMU"],
     touchesMemory: true),
   module("TrappedAccess", ["DMATypes"], touchesMemory: true),
+  module(
+    "MediatedDevices",
+    [
+      "AddressSpaces", "CLinux", "CMediated", "DMATypes", "LegacyVFIO", "Shim", "SoftwareIOMMU",
+      "UAPI",
+    ], touchesMemory: true),
   module("MachineFile", []),
   module("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
   module(
@@ -75,6 +81,7 @@ let targets: [Target] = [
     [
       "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU",
       "SimulatedPlatform", "TrappedAccess", "MachineFile", "Traces", "CLinux", "CMediated",
+      "MediatedDevices",
     ], touchesMemory: true),
   module("PlatformView", ["DMATypes", "AddressSpaces", "SimulatedPlatform"]),
   module(
@@ -98,6 +105,7 @@ let targets: [Target] = [
   tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   tests("Conformance", []),
+  tests("MediatedDevices", ["DMATypes"]),
   tests("MachineFile", []),
   tests("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "Shim"]),
@@ -125,5 +133,7 @@ let package = Package(
   products: [
     .library(name: "ioasid-preload", type: .dynamic, targets: ["Preload"]),
     .library(name: "ioasid-engine", type: .dynamic, targets: ["Engine"]),
+    .library(name: "vfio-ioasid", type: .dynamic, targets: ["MediatedDevices"]),
+    .library(name: "MediatedDevices", targets: ["MediatedDevices"]),
   ],
   targets: targets, swiftLanguageModes: [.v6])

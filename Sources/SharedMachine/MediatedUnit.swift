@@ -2,6 +2,7 @@ internal import AddressSpaces
 internal import CLinux
 internal import CMediated
 internal import DMATypes
+internal import MediatedDevices
 internal import Shim
 internal import SimulatedPlatform
 internal import UAPI
@@ -10,7 +11,7 @@ internal import UAPI
 /// in a file that the processes of the run share, under the lock that lies beside it.
 @safe final class MediatedUnit: @unchecked Sendable {
   private static let madeOffset = 0
-  private static let openOffset = 8
+  fileprivate static let openOffset = 8
   private static let lockOffset = 64
   private static let stateOffset = 4096
 
@@ -23,14 +24,17 @@ internal import UAPI
   /// The place of its group in `Machine.groups`.
   let group: Int
   private let path: String
-  private let mapping = Guarded<SharedMemory?>(nil)
-  // SAFETY: ours from init to deinit. Its fields are set once, under `mapping`, before the driver
-  // sees it.
-  private let device: UnsafeMutablePointer<vfio_device>
+  private let known = Guarded<Loaded?>(nil)
   /// The machine that the unit belongs to; set with the driver.
   private unowned(unsafe) var machine: Machine?
   /// What the driver gives back while it is asked to let go, and which thread asks.
   private let asked = Guarded<(thread: UInt64, given: [UnpinRequest])?>(nil)
+
+  /// The device's file and its driver, once both are here.
+  struct Loaded {
+    let memory: SharedMemory
+    let device: DriverDevice
+  }
 
   init(index: Int, place: Int, device: Platform.Mediated, group: Int) {
     self.index = index
@@ -38,24 +42,22 @@ internal import UAPI
     self.group = group
     name = device.name
     path = device.driver
-    unsafe self.device = .allocate(capacity: 1)
-    unsafe self.device.initialize(to: vfio_device())
   }
-
-  deinit { unsafe device.deallocate() }
 
   /// Loads the driver and maps the device's file: `ENODEV` when the driver is none.
   @discardableResult
-  func prepare(_ machine: Machine) throws(Errno) -> SharedMemory {
-    try mapping.withLock { (known: inout SharedMemory?) throws(Errno) -> SharedMemory in
+  func prepare(_ machine: Machine) throws(Errno) -> Loaded {
+    try known.withLock { (known: inout Loaded?) throws(Errno) -> Loaded in
       if let known { return known }
-      let memory = try load(machine)
-      known = memory
-      return memory
+      let loaded = try load(machine)
+      known = loaded
+      return loaded
     }
   }
 
-  private func load(_ machine: Machine) throws(Errno) -> SharedMemory {
+  private var loaded: Loaded? { known.withLock { $0 } }
+
+  private func load(_ machine: Machine) throws(Errno) -> Loaded {
     guard let symbol = unsafe clinux_load_driver(path) else {
       machine.tell("\(name): \(path) is no mediated driver that loads here")
       throw .noDevice
@@ -72,50 +74,46 @@ internal import UAPI
       guard failure == 0 else { throw Errno(rawValue: -failure) }
     }
     let memory = try SharedMemory(descriptor: file.number, byteCount: byteCount)
-    unsafe device.pointee = vfio_device(
-      ops: operations, state: memory.pointer(at: Self.stateOffset), host: mediatedHost,
-      owner: Unmanaged.passUnretained(self).toOpaque())
     unsafe self.machine = machine
-    return memory
+    let device = unsafe DriverDevice(
+      operations: operations, state: memory.pointer(at: Self.stateOffset), host: self)
+    return Loaded(memory: memory, device: device)
   }
 
   /// Whether the device counts as open.
   func isOpen(_ machine: Machine) -> Bool {
     // What no process has opened needs no driver to be told so.
-    if let memory = mapping.withLock({ $0 }) { return memory[Self.openOffset] != 0 }
+    if let loaded { return loaded.isOpen }
     guard let file = try? Descriptor(opening: machine.files.state(name.rawValue)),
       let size = try? file.status().size, size > 0
     else { return false }
-    return (try? prepare(machine)).map { $0[Self.openOffset] != 0 } ?? false
+    return (try? prepare(machine))?.isOpen ?? false
   }
-
-  /// Whether the driver can be told to let go; it is loaded.
-  private var hasUnmapHook: Bool { unsafe device.pointee.ops.pointee.dma_unmap != nil }
 
   // MARK: Calls of programs
 
   /// Runs `body` with the device to itself.
   private func exclusively<Result, Failure: Error>(
-    _ memory: SharedMemory,
-    _ body: (UnsafeMutablePointer<vfio_device>) throws(Failure) -> Result
+    _ loaded: Loaded, _ body: (DriverDevice) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    let lock = memory.lock(at: Self.lockOffset)
+    let lock = loaded.memory.lock(at: Self.lockOffset)
     lock.take()
     defer { lock.drop() }
-    return unsafe try body(device)
+    return try body(loaded.device)
   }
 
   /// The first open: `vfio_df_open()`. The machine's lock is held.
   func open(_ machine: Machine) throws(Errno) {
-    let memory = try prepare(machine)
+    let loaded = try prepare(machine)
+    let memory = loaded.memory
     if memory[Self.madeOffset] == 0 {
       memory.lock(at: Self.lockOffset).make()
       memory.words.storeReleasing(Self.madeOffset, 1)
     }
-    try unsafe exclusively(memory) { device throws(Errno) in
+    try exclusively(loaded) { device throws(Errno) in
       memory[Self.openOffset] = 1
-      guard let open = unsafe device.pointee.ops.pointee.open_device else { return }
-      let failure = unsafe open(device)
+      guard let open = unsafe device.operations.open_device else { return }
+      let failure = unsafe open(device.pointer)
       guard failure == 0 else {
         memory[Self.openOffset] = 0
         throw Errno(rawValue: -failure)
@@ -125,23 +123,23 @@ internal import UAPI
 
   /// The last reference is gone: `vfio_df_device_last_close()`. The machine's lock is held.
   func close(_ machine: Machine) {
-    guard let memory = try? prepare(machine) else { return }
-    unsafe exclusively(memory) { device in
-      unsafe device.pointee.ops.pointee.close_device?(device)
-      memory[Self.openOffset] = 0
+    guard let loaded = try? prepare(machine) else { return }
+    exclusively(loaded) { device in
+      unsafe device.operations.close_device?(device.pointer)
+      loaded.memory[Self.openOffset] = 0
     }
   }
 
   /// One ioctl of the device's file: its result, or −errno.
   func serve(_ machine: Machine, _ number: UInt64, _ argument: UInt64) -> Int {
-    guard let memory = try? prepare(machine) else { return -Int(Errno.inputOutput.rawValue) }
+    guard let loaded = try? prepare(machine) else { return -Int(Errno.inputOutput.rawValue) }
     let number = UInt32(truncatingIfNeeded: number)
     if let refusal = refusal(number, UserAddress(argument)) { return -Int(refusal.rawValue) }
-    return unsafe exclusively(memory) { device in
-      guard let ioctl = unsafe device.pointee.ops.pointee.ioctl else {
+    return exclusively(loaded) { device in
+      guard let ioctl = unsafe device.operations.ioctl else {
         return -Int(Errno.invalidArgument.rawValue)
       }
-      return unsafe ioctl(device, number, UInt(argument))
+      return unsafe ioctl(device.pointer, number, UInt(argument))
     }
   }
 
@@ -160,20 +158,20 @@ internal import UAPI
     _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, count: UInt64, offset: Int64,
     isWrite: Bool
   ) -> Int64 {
-    guard let memory = try? prepare(machine) else { return -Int64(Errno.inputOutput.rawValue) }
+    guard let loaded = try? prepare(machine) else { return -Int64(Errno.inputOutput.rawValue) }
     // SEEK_CUR
     var position = Int(offset < 0 ? clinux_seek(descriptor, 0, 1) : offset)
     guard position >= 0 else { return Int64(position) }
     let count = Int(clamping: count)
-    let done = unsafe exclusively(memory) { device -> Int in
-      let operations = unsafe device.pointee.ops.pointee
+    let done = exclusively(loaded) { device -> Int in
+      let operations = unsafe device.operations
       // SAFETY: the driver was told that the program's addresses are to be copied, not followed.
       let buffer = unsafe UnsafeMutablePointer<CChar>(bitPattern: UInt(address.rawValue))
       if isWrite {
-        return unsafe operations.write?(device, buffer, count, &position)
+        return unsafe operations.write?(device.pointer, buffer, count, &position)
           ?? -Int(Errno.invalidArgument.rawValue)
       }
-      return unsafe operations.read?(device, buffer, count, &position)
+      return unsafe operations.read?(device.pointer, buffer, count, &position)
         ?? -Int(Errno.invalidArgument.rawValue)
     }
     // SEEK_SET
@@ -189,19 +187,19 @@ internal import UAPI
   ) -> Result {
     guard let unit = units.first else { return body() }
     let rest = units.dropFirst()
-    guard let memory = try? unit.prepare(machine), memory[madeOffset] != 0 else {
+    guard let loaded = try? unit.prepare(machine), loaded.memory[madeOffset] != 0 else {
       return exclusively(rest, machine, body)
     }
-    return unsafe unit.exclusively(memory) { _ in exclusively(rest, machine, body) }
+    return unit.exclusively(loaded) { _ in exclusively(rest, machine, body) }
   }
 
   /// Tells the driver that a mapping goes; what it gives back. The device is the caller's.
   func letGo(of mapping: IOVARange) -> [UnpinRequest] {
-    guard let memory = loaded, memory[Self.openOffset] != 0,
-      let hook = unsafe device.pointee.ops.pointee.dma_unmap
-    else { return [] }
+    guard let loaded, loaded.isOpen, let hook = unsafe loaded.device.operations.dma_unmap else {
+      return []
+    }
     asked.withLock { $0 = (clinux_thread(), []) }
-    unsafe hook(device, mapping.start.rawValue, mapping.size)
+    unsafe hook(loaded.device.pointer, mapping.start.rawValue, mapping.size)
     return asked.withLock { asked in
       defer { asked = nil }
       return asked?.given ?? []
@@ -210,22 +208,25 @@ internal import UAPI
 
   /// Tells the driver that it kept a mapping in place. The device is the caller's.
   func unmapFailed(_ mapping: IOVARange) {
-    guard let memory = loaded, memory[Self.openOffset] != 0 else { return }
-    unsafe device.pointee.ops.pointee.unmap_failed?(
-      device, mapping.start.rawValue, mapping.size)
+    guard let loaded, loaded.isOpen else { return }
+    unsafe loaded.device.operations.unmap_failed?(
+      loaded.device.pointer, mapping.start.rawValue, mapping.size)
   }
+}
 
-  private var loaded: SharedMemory? { mapping.withLock { $0 } }
+extension MediatedUnit.Loaded {
+  /// Whether the device counts as open.
+  fileprivate var isOpen: Bool { memory[MediatedUnit.openOffset] != 0 }
+  /// Whether the driver can be told to let go.
+  fileprivate var hasUnmapHook: Bool { unsafe device.operations.dma_unmap != nil }
 }
 
 // MARK: Calls of the driver
 
-extension MediatedUnit {
+extension MediatedUnit: DeviceHost {
   /// The container that the device is in, while it is open.
   private func container() throws(Errno) -> (machine: Machine, replica: ContainerReplica) {
-    guard let machine = unsafe machine, let memory = loaded, memory[Self.openOffset] != 0 else {
-      throw .invalidArgument
-    }
+    guard let machine = unsafe machine, let loaded, loaded.isOpen else { throw .invalidArgument }
     let number = machine.container(ofGroupAt: group)
     guard number != 0 else { throw .invalidArgument }
     // Asked to let go, this thread holds the container.
@@ -244,7 +245,8 @@ extension MediatedUnit {
       let (machine, replica) = try container()
       let request = PinRequest(
         group: machine.groups[group].number, iova: iova, count: Int(count),
-        protection: UInt32(bitPattern: protection), hasUnmapHook: hasUnmapHook)
+        protection: UInt32(bitPattern: protection),
+        hasUnmapHook: loaded?.hasUnmapHook ?? false)
       var place = 0
       for run in try replica.pin(request, in: machine) {
         for page in 0..<run.run.count {
@@ -268,7 +270,7 @@ extension MediatedUnit {
       return true
     }
     guard !isTaken, let (machine, replica) = try? container() else { return }
-    if !hasUnmapHook || replica.unpin(request) {
+    if loaded?.hasUnmapHook != true || replica.unpin(request) {
       machine.tell("\(name): unpins \(count) pages at \(hex(iova)), not all of them mapped")
     }
   }
@@ -317,8 +319,30 @@ extension MediatedUnit {
     return replica.isOwn(page.owner) ? page.address.rawValue : 0
   }
 
-  /// The process's machine, for eventfds.
-  var events: EventDescriptors? { unsafe machine?.events }
+  /// Takes hold of the caller's eventfd.
+  func takeEvent(_ descriptor: Int32) throws(Errno) -> vfio_ioasid_event {
+    guard let machine = unsafe machine else { throw .badDescriptor }
+    return vfio_ioasid_event(try machine.events.resolve(descriptor))
+  }
+
+  /// Adds one to an eventfd.
+  func signal(_ event: vfio_ioasid_event) { unsafe machine?.events.signal(event.target) }
+
+  /// Lets an eventfd go.
+  func release(_ event: vfio_ioasid_event) { unsafe machine?.events.release(event.target) }
 
   private func hex(_ iova: IOVA) -> String { "0x" + String(iova.rawValue, radix: 16) }
+}
+
+extension vfio_ioasid_event {
+  fileprivate init(_ target: EventTarget) {
+    let holder = UInt64(target.owner) << 32 | UInt64(UInt32(bitPattern: target.descriptor))
+    self.init(words: (holder, UInt64(bitPattern: target.identity)))
+  }
+
+  fileprivate var target: EventTarget {
+    EventTarget(
+      owner: UInt32(words.0 >> 32), descriptor: Int32(truncatingIfNeeded: words.0),
+      identity: Int64(bitPattern: words.1))
+  }
 }

@@ -72,6 +72,35 @@ struct MediatedTests {
             """, status: 0))
   }
 
+  @Test("A driver and its client in one C program, by the library alone")
+  func embedded() throws {
+    let root = Workshop.programs.deletingLastPathComponent().deletingLastPathComponent()
+    let program = FileManager.default.temporaryDirectory.appending(path: "embedded-\(getpid())")
+    defer { try? FileManager.default.removeItem(at: program) }
+    let built = try Outcome(of: [
+      "clang", "-O1", "-I", root.appending(path: "Sources/CMediated").path, "-o", program.path,
+      Workshop.programs.appending(path: "mediated/embedded.c").path, "-L", Workshop.products.path,
+      "-lvfio-ioasid", "-Wl,-rpath,\(Workshop.products.path)",
+    ])
+    try #require(built.status == 0, "\(built.output)")
+    #expect(
+      try Outcome(of: [program.path])
+        == Outcome(
+          output: """
+            register 0
+            open before a driver -22
+            SET_IOMMU 0
+            open 0
+            MAP 0
+            512 pages 1536
+            513 pages -7
+            past the end -22
+            UNMAP 0
+            told 1 times
+
+            """, status: 0))
+  }
+
   @Test("A driver that is not there, and a name that is taken, end the run with one clear line")
   func refusals() throws {
     let absent = try Workshop.run(["/bin/true"], options: ["--mediated", "/nowhere/driver.so"])
