@@ -73,7 +73,7 @@ extension OracleContainer {
     let named = leaving(run, all: all)
     if invalidates && named.contains(where: \.invalid) { return errnoINVAL }
     for mapping in named {
-      let index = mappings.firstIndex { $0.iova == mapping.iova }!
+      guard let index = mappings.firstIndex(where: { $0.iova == mapping.iova }) else { continue }
       if invalidates {
         mappings[index].invalid = true
         continue

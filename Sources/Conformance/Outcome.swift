@@ -2,9 +2,9 @@
 public struct Outcome: Hashable, Sendable {
   /// What the call returned: a result, or minus an error number. Descriptors are reported as 0.
   public var result: Int64
-  /// The caller's structure afterwards, and behind it the beginning of a bitmap that it names; empty
-  /// when there is none, or when the call ended in EFAULT: how much of the structure was copied
-  /// before the fault is nobody's promise.
+  /// The caller's structure afterwards, and behind it the beginning of a bitmap that it names;
+  /// empty when there is none, or when the call ended in EFAULT: how much of the structure was
+  /// copied before the fault is nobody's promise.
   public var bytes: [UInt8] = []
 
   /// A result.

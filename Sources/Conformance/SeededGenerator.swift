@@ -12,6 +12,8 @@ public struct SeededGenerator {
   private var nextDescriptor = 0
   private var mainContainer = 0
   private var used: [(iova: UInt64, size: UInt64)] = []
+  /// What UNMAP with VADDR was asked for, the latest last.
+  private var taken: [(iova: UInt64, size: UInt64)] = []
   /// The memory that every MAP at an address named so far; none where they named several.
   private var addresses: [UInt64: Number?] = [:]
   private var calls: [Call] = []
@@ -48,7 +50,7 @@ public struct SeededGenerator {
   /// Begins anew: whatever became of the earlier container, this one is likely to work.
   private mutating func openEverything() {
     for file in isOpen.keys.sorted() { calls.append(Call(.close, on: file)) }
-    (isOpen, groupOf, used, addresses) = ([:], [:], [], [:])
+    (isOpen, groupOf, used, taken, addresses) = ([:], [:], [], [], [:])
     let container = make(.openContainer)
     mainContainer = container
     for index in world.groups.indices where numbers.chance(1, in: 2) {
@@ -60,6 +62,9 @@ public struct SeededGenerator {
       if numbers.chance(1, in: 3) { setIOMMU(container) }
     }
     setIOMMU(container)
+    if numbers.chance(1, in: 3) {
+      calls.append(Call(.dirtyPages, on: container, [8, 1, 0, 0, 0, 0, 0]))
+    }
   }
 
   @discardableResult
@@ -215,7 +220,8 @@ public struct SeededGenerator {
   private mutating func addMap() {
     var flags = UInt64.random(in: 1...3, using: &numbers)
     if numbers.chance(wildness, in: 200) { flags = numbers.pick([0, 4, 5, 7, 8, 0xffff_ffff]) }
-    if numbers.chance(1, in: 12) && !used.isEmpty { return addNewAddress() }
+    let isTaken = !taken.isEmpty && numbers.chance(1, in: 4)
+    if !used.isEmpty && (isTaken || numbers.chance(1, in: 40)) { return addNewAddress(isTaken) }
     let (iova, size, address) = (iova(), size(), address())
     used.append((iova, size))
     if let before = addresses[iova] {
@@ -231,8 +237,8 @@ public struct SeededGenerator {
   }
 
   /// Registers memory anew at the address it has: devices reach the same pages before and after.
-  private mutating func addNewAddress() {
-    let old = numbers.pick(used)
+  private mutating func addNewAddress(_ isTaken: Bool) {
+    let old = isTaken ? taken.removeLast() : numbers.pick(used)
     let size = numbers.chance(1, in: 8) ? size() : old.size
     guard let address = addresses[old.iova] ?? nil else { return }
     add(
@@ -255,6 +261,8 @@ public struct SeededGenerator {
     } else if numbers.chance(wildness, in: 200) {
       flags = numbers.pick([1, 2, 3, 4, 5, 6, 8])
     }
+    if flags == 4 { taken.append((iova, size)) }
+    if flags == 6 { taken += used }
     add(
       Call(
         .unmapDMA, on: descriptor(.openContainer),
@@ -273,7 +281,8 @@ public struct SeededGenerator {
       let (low, high) = one.iova < other.iova ? (one, other) : (other, one)
       iova = low.iova &- numbers.pick([0, 0, 0x1000, 0x2_0000])
       size = numbers.chance(1, in: 2) ? one.size : high.iova &- iova &+ high.size
-      if size == one.size { iova = one.iova }
+      // A longer bitmap would end outside the script's memory.
+      if size > 0x2000_0000 { (iova, size) = (one.iova, one.size) }
     }
     add(
       Call(

@@ -35,7 +35,7 @@ public protocol GroupServer {
   mutating func perform(_ request: GroupRequest) throws(Errno) -> GroupReply
 }
 
-/// Where a program wants its dirty bits: 64-bit words in its memory, at any address, aligned or not.
+/// Where a program wants its dirty bits: 64-bit words in its memory, at any address.
 public protocol DirtyBitmapMemory {
   /// Reads a word; `EFAULT` where it cannot be read.
   func word(at address: UserAddress) throws(Errno) -> UInt64

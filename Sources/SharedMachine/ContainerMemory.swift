@@ -141,9 +141,9 @@ public struct ContainerMemory: DMAMemory {
 
 // Memory whose owner gives up its address: UNMAP and MAP with VADDR.
 extension ContainerMemory {
-  /// Memory of this process that is a file's, shared, goes on as the file's pages: after exec nothing
-  /// else of it is left. A descriptor of the file must be there for that, as it must be for whoever
-  /// maps the file again.
+  /// Memory of this process that is a file's, shared, goes on as the file's pages: after exec
+  /// nothing else of it is left. A descriptor of the file must be there for that, as it must
+  /// be for whoever maps the file again.
   public func standIn(for memory: MappedMemory, byteCount: UInt64) -> MappedMemory {
     guard owners[memory.owner].token == process.token else { return memory }
     var (device, inode, offset) = (UInt64(0), UInt64(0), UInt64(0))
@@ -158,7 +158,8 @@ extension ContainerMemory {
     return MappedMemory(address: UserAddress(offset), access: memory.access, owner: place)
   }
 
-  /// A process that takes over another's memory must be allowed to lock it: `vfio_change_dma_owner()`.
+  /// A process that takes over another's memory must be allowed to lock it:
+  /// `vfio_change_dma_owner()`.
   public func moveCharge(
     of byteCount: UInt64, from old: MappedMemory, to new: MappedMemory
   ) throws(Errno) {

@@ -206,6 +206,7 @@ struct ReplicaContent: ContainerServer {
   private var place: MemoryOwner?
   private let trapped: TrappedMappings
   private let parameters: WrittenParameters
+  private let recordsPerMapping: UInt32
   /// What the next MAP may pin.
   let allowance = LockAllowance()
   /// The drivers to ask before memory goes that they hold, while somebody has them to himself.
@@ -218,6 +219,7 @@ struct ReplicaContent: ContainerServer {
     facts = { number in groups.first { $0.number == number } }
     trapped = machine.trapped
     parameters = machine.parameters
+    recordsPerMapping = machine.recordsPerMapping
     let (process, table) = (machine.process, machine.events.descriptors)
     let (trapped, allowance, reporting) = (trapped, allowance, machine.reporting)
     makeSession = {
@@ -245,7 +247,7 @@ struct ReplicaContent: ContainerServer {
 
   mutating func perform(_ request: ContainerRequest) throws(Errno) -> ContainerReply {
     if case .setIOMMU = request {
-      session.parameters = parameters.current(most: file.mappingRoom)
+      session.parameters = parameters.current(most: file.mappingRoom / recordsPerMapping)
     }
     return try session.perform(
       request, for: try caller(), bitmaps: CallerBitmaps(), journal: &journal)

@@ -152,3 +152,11 @@ struct JournalRecords {
     return JournalFile.half(of: generation, capacity: capacity) + index * JournalRecord.byteCount
   }
 }
+
+extension UInt32 {
+  /// The product, or the largest number.
+  func multipliedSaturating(by factor: UInt32) -> UInt32 {
+    let (product, overflows) = multipliedReportingOverflow(by: factor)
+    return overflows ? .max : product
+  }
+}

@@ -126,7 +126,8 @@ extension Machine {
       opening: path, flags: Descriptor.temporary | Self.newFile, mode: 0o666)
     do throws(Errno) {
       return try JournalFile(
-        making: number, descriptor: content.number, mappingLimit: parameters.mappingLimit)
+        making: number, descriptor: content.number,
+        mappingLimit: parameters.mappingLimit.multipliedSaturating(by: recordsPerMapping))
     } catch {
       _ = unsafe clinux_unlink(path)
       throw error

@@ -179,6 +179,9 @@ public final class Machine: @unchecked Sendable {
     return reporting
   }
 
+  /// Stale bits take two records more of a mapping's own.
+  var recordsPerMapping: UInt32 { reporting.contains(.staleBits) ? 3 : 1 }
+
   /// The module parameters, as the programs of the run see and write them in sysfs.
   var parameters: WrittenParameters { WrittenParameters(given: platform.parameters) }
 

@@ -18,8 +18,8 @@ struct OwnerTable {
 
   /// One process: 0 pid means that the place was never taken.
   ///
-  /// A place can also stand for a file, for the time in which a process has given up the addresses of
-  /// its pages there: then the pid is negative, and mappings name offsets in the file.
+  /// A place can also stand for a file, for the time in which a process has given up the addresses
+  /// of its pages there: then the pid is negative, and mappings name offsets in the file.
   struct Entry: Equatable {
     var pid: Int32
     /// A file's device number.

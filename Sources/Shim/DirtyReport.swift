@@ -69,7 +69,8 @@ struct DirtyReport {
       if done + count == wordCount, wordCount > 1 {
         buffer[count - 1] &= mask(ofWord: wordCount - 1)
       }
-      try memory.store(buffer.span.extracting(0..<count), at: address.advanced(by: UInt64(done) << 3))
+      try memory.store(
+        buffer.span.extracting(0..<count), at: address.advanced(by: UInt64(done) << 3))
       done += count
     }
   }

@@ -183,12 +183,12 @@ extension Rule {
       .mapFlagsContradict, .mapUnaligned, .mapWraps, .newAddressMismatch, .mapOutsideUsableRanges,
       .unmapUnaligned, .unmapWraps, .unmapAllWithRange, .unmapDirtyWithoutTracking,
       .unmapDirtyPageSizeDiffers, .addressAlreadyInvalid, .mappingTooLargeToTrack,
-      .dirtyRangeCutsMapping, .unmapCutsMapping, .dirtyRangeWraps, .dirtyPageSizeDiffers, .dirtyRangeUnaligned,
-      .dirtyTrackingIsOff, .groupAlreadyAttached, .nestingRefused, .apertureConflicts,
-      .reservedRegionIsMapped, .noUsableAddressLeft, .groupHasContainer, .groupHasNoContainer,
-      .deviceOptionUnknown, .deviceTokenMalformed, .deviceTakesNoToken, .deviceWithoutContainer,
-      .deviceBeforeDriver, .pinOfNothing, .pinWithoutUnmapHook, .pinNotMapped, .copyOfNothing,
-      .copyNotMapped:
+      .dirtyRangeCutsMapping, .unmapCutsMapping, .dirtyRangeWraps, .dirtyPageSizeDiffers,
+      .dirtyRangeUnaligned, .dirtyTrackingIsOff, .groupAlreadyAttached, .nestingRefused,
+      .apertureConflicts, .reservedRegionIsMapped, .noUsableAddressLeft, .groupHasContainer,
+      .groupHasNoContainer, .deviceOptionUnknown, .deviceTokenMalformed, .deviceTakesNoToken,
+      .deviceWithoutContainer, .deviceBeforeDriver, .pinOfNothing, .pinWithoutUnmapHook,
+      .pinNotMapped, .copyOfNothing, .copyNotMapped:
       .invalidArgument
     case .unknownContainerCall, .noIOMMUKnowsNoCall, .unknownGroupCall:
       .notTypewriter

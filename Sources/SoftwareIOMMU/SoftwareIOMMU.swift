@@ -107,7 +107,9 @@ public import DMATypes
   /// Goes on with what stands in for the memory; the software pins nothing.
   public func releaseAddress(of mapping: Mapping, in space: IOASID) -> MappedMemory {
     let memory = memory.standIn(for: mapping.memory, byteCount: mapping.range.size)
-    if memory != mapping.memory { replace(Mapping(range: mapping.range, memory: memory), in: space) }
+    if memory != mapping.memory {
+      replace(Mapping(range: mapping.range, memory: memory), in: space)
+    }
     return memory
   }
 

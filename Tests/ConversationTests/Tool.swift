@@ -20,7 +20,7 @@ enum Tool {
   }
 
   /// Builds a program with the toolchain's clang (libc only) and runs it.
-  static func converse(with name: String) throws -> String {
+  static func converse(with name: String, options: [String] = []) throws -> String {
     let programs = ConversationTests.root.appending(path: "Tests/Programs")
     let directory = FileManager.default.temporaryDirectory
       .appending(path: "conversation-\(UUID().uuidString)")
@@ -33,7 +33,7 @@ enum Tool {
     let program = directory.appending(path: name).path
     try compile(["-pthread", programs.appending(path: source).path], to: program)
     return try run(
-      [program], options: isMediated ? drivers(from: programs, in: directory) : [])
+      [program], options: options + (isMediated ? drivers(from: programs, in: directory) : []))
   }
 
   /// The two drivers that pin on command, built, as options of the tool.

@@ -19,4 +19,21 @@ struct DifferentialTests {
       }
     }
   }
+
+  @Test(
+    "So it does where dirty pages are told apart otherwise",
+    arguments: [DirtyManner.stale, .precise])
+  func manners(_ manner: DirtyManner) throws {
+    let arena = try #require(ScriptArena(), "no memory or no temporary file")
+    let runner = DifferentialRunner(manner: manner) {
+      try! MachineContestant(world: $0, arena: arena, processes: 3, manner: manner)
+    }
+    for seed in 100..<130 as Range<UInt64> {
+      let script = SeededGenerator.script(seed: seed, length: 150, on: .lab)
+      if let difference = runner.firstDifference([script]) {
+        Issue.record("seed \(seed):\n\(difference)")
+        return
+      }
+    }
+  }
 }

@@ -16,12 +16,18 @@ struct JournalTests {
   static func event(_ random: inout Seeded) -> ContainerEvent {
     let start = IOVA(random.next() & ~0xfff)
     let memory = MappedMemory(rawValue: random.next())
+    let last = IOVA(max(start.rawValue | 0xfff, random.next()))
     let run = PageRun(start: IOVA(random.next()), count: random.next() % 512 + 1)
-    switch random.next() % 10 {
-    case 6: return .pinned(run, times: UInt32(random.next() % 0xf_ffff + 1))
-    case 7: return .unpinned(run)
-    case 8: return .unmapFailed(start: start)
-    case 9: return .limitedToPins(GroupNumber(rawValue: UInt32(truncatingIfNeeded: random.next())))
+    switch random.next() % 14 {
+    case 6: return .trackingSet(random.next() % 2 == 0)
+    case 7: return .dirtied(IOVARange(start: start, last: last))
+    case 8: return .cleaned(IOVARange(start: start, last: last))
+    case 9:
+      return .leftBehind(start: start, StaleBits(low: random.next(), high: random.next()))
+    case 10: return .pinned(run, times: UInt32(random.next() % 0xf_ffff + 1))
+    case 11: return .unpinned(run)
+    case 12: return .unmapFailed(start: start)
+    case 13: return .limitedToPins(GroupNumber(rawValue: UInt32(truncatingIfNeeded: random.next())))
     case 0:
       return .iommuSet(
         ContainerDriver(rawValue: UInt8(random.next() % 5)) ?? .none,
@@ -53,7 +59,7 @@ struct JournalTests {
     #expect(decode(facts: facts) { rest.popFirst() } == nil)
   }
 
-  @Test("Records that no engine writes are no events", arguments: [0, 8, 15, 0xff4] as [UInt64])
+  @Test("Records that no engine writes are no events", arguments: [0, 12, 15, 0xff4] as [UInt64])
   func wildRecords(head: UInt64) {
     var records = [JournalRecord(head: head, body: .max)][...]
     _ = decode(facts: { _ in nil }) { records.popFirst() }

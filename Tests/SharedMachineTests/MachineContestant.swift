@@ -1,6 +1,7 @@
 import AddressSpaces
 import CLinux
 import DMATypes
+import MachineFile
 import Shim
 import SimulatedPlatform
 import SoftwareIOMMU
@@ -19,10 +20,18 @@ final class MachineContestant: Contestant {
   private let groups: [UInt64] = [3, 4, 6]
   private let foreign: Int32
 
-  init(world: World, arena: ScriptArena, processes: Int) throws {
+  init(
+    world: World, arena: ScriptArena, processes: Int, manner: DirtyManner = .clean
+  ) throws {
     self.arena = arena
     arena.restore()
-    let run = try Run(mappingLimit: world.entryLimit, isStrict: true)
+    let options: MachineImage.Options =
+      switch manner {
+      case .clean: []
+      case .stale: .bugCompatible
+      case .precise: .preciseDirty
+      }
+    let run = try Run(mappingLimit: world.entryLimit, isStrict: true, options: options)
     self.run = run
     machines = try (0..<processes).map { _ in try run.process() }
     foreign = unsafe clinux_open("/dev/null", 2, 0)

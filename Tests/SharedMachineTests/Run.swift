@@ -21,7 +21,9 @@ final class Run: @unchecked Sendable {
   let platform: Platform
 
   /// `isStrict`: the IOMMU lets no device read what it may only write, as the oracle has it.
-  init(mappingLimit: UInt32 = 65535, isStrict: Bool = false) throws {
+  init(
+    mappingLimit: UInt32 = 65535, isStrict: Bool = false, options: MachineImage.Options = []
+  ) throws {
     CallerMemory.installFaultGuard()
     var platform = Platform.builtIn
     platform.parameters.dmaEntryLimit = mappingLimit
@@ -49,7 +51,7 @@ final class Run: @unchecked Sendable {
       }
     }
     let image = MachineImage(
-      options: [], nodes: nodes, platform: platform.encoded, groupCount: 3)
+      options: options, nodes: nodes, platform: platform.encoded, groupCount: 3)
     let file = directory.appending(path: "machine")
     var region = [UInt8](repeating: 0, count: image.sharedBytes)
     unsafe region.withUnsafeMutableBytes { bytes in
