@@ -8,9 +8,9 @@ internal import UAPI
 /// A legacy container with its mediated devices, all in this process: what a program holds that
 /// emulates devices, and what a driver is tested with. Any thread may call.
 ///
-/// It answers the calls of `<linux/vfio.h>` as type1 does; all memory is the process's own. Locks, in
-/// this order: `calls`, held while drivers run; `state`, held while the container is looked at or
-/// changed. A driver's function runs under the first and takes the second for each of its calls.
+/// It answers the calls of `<linux/vfio.h>` as type1 does; all memory is the process's own. Locks,
+/// in this order: `calls`, held while drivers run; `state`, held while the container is looked at
+/// or changed. A driver's function runs under the first and takes the second for each call.
 public final class MediatedContainer: @unchecked Sendable {
   private var content: Content
   let calls = Lock()
