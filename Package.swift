@@ -123,6 +123,9 @@ let targets: [Target] = [
   tests("ioasid", ["PlatformView", "SimulatedPlatform"]),
   .executableTarget(name: "edu-copy", path: "Tests/Programs/edu-copy"),
   .executableTarget(name: "ioasid-bench", path: "Tests/Programs/bench"),
+  .target(
+    name: "BenchDriver", path: "Tests/Programs/bench-driver", publicHeadersPath: ".",
+    cSettings: [.unsafeFlags(["-O2"])]),
   .testTarget(name: "ConversationTests", swiftSettings: settings()),
   .testTarget(name: "PreloadTests", swiftSettings: settings()),
   .testTarget(name: "RunTests", swiftSettings: settings()),
@@ -133,6 +136,7 @@ let package = Package(
   products: [
     .library(name: "ioasid-preload", type: .dynamic, targets: ["Preload"]),
     .library(name: "ioasid-engine", type: .dynamic, targets: ["Engine"]),
+    .library(name: "ioasid-bench-driver", type: .dynamic, targets: ["BenchDriver"]),
     .library(name: "vfio-ioasid", type: .dynamic, targets: ["MediatedDevices"]),
     .library(name: "MediatedDevices", targets: ["MediatedDevices"]),
   ],

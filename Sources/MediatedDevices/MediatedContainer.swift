@@ -54,11 +54,13 @@ public final class MediatedContainer: @unchecked Sendable {
     }
   }
 
-  /// Runs `body` with the container's session.
-  func withSession<Result, Failure: Error>(
-    _ body: (inout ContainerSession<SoftwareIOMMU<ProcessMemory>>) throws(Failure) -> Result
+  typealias Served = DrivenContainer<SoftwareIOMMU<ProcessMemory>, NoJournal, CallerBitmaps>
+
+  /// Runs `body` with the container to itself.
+  func withContainer<Result, Failure: Error>(
+    _ body: (inout Served) throws(Failure) -> Result
   ) throws(Failure) -> Result {
-    try state.holding { () throws(Failure) in try body(&content.served.session) }
+    try state.holding { () throws(Failure) in try body(&content.served) }
   }
 
   /// Whether a driver is set: a device can be opened.

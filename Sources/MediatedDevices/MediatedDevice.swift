@@ -104,9 +104,8 @@ internal import Shim
     let request = PinRequest(
       group: group, iova: iova, count: count, protection: protection,
       hasUnmapHook: driver.hasUnmapHook)
-    let runs = try container.withSession { (session) throws(Errno) in
-      var journal = NoJournal()
-      return try session.pin(request, journal: &journal)
+    let runs = try container.withContainer { (container) throws(Errno) in
+      return try container.session.pin(request, journal: &container.journal)
     }
     return runs.flatMap { run in (0..<run.run.count).map { run[$0].address } }
   }
@@ -120,9 +119,8 @@ internal import Shim
       return true
     }
     guard !isTaken, isOpen, driver.hasUnmapHook else { return }
-    container.withSession { session in
-      var journal = NoJournal()
-      session.unpin(request, journal: &journal)
+    _ = container.withContainer { container in
+      container.session.unpin(request, journal: &container.journal)
     }
   }
 
@@ -131,18 +129,18 @@ internal import Shim
     _ bytes: UnsafeMutableRawBufferPointer, from iova: IOVA
   ) throws(Errno) {
     try check()
-    try container.withSession { (session) throws(Errno) in
-      var journal = NoJournal()
-      try unsafe session.read(bytes, from: iova, for: ProcessMemory.owner, journal: &journal)
+    try container.withContainer { (container) throws(Errno) in
+      try unsafe container.session.read(
+        bytes, from: iova, for: ProcessMemory.owner, journal: &container.journal)
     }
   }
 
   /// Copies into memory: `vfio_dma_rw()`.
   public func write(_ bytes: UnsafeRawBufferPointer, to iova: IOVA) throws(Errno) {
     try check()
-    try container.withSession { (session) throws(Errno) in
-      var journal = NoJournal()
-      try unsafe session.write(bytes, to: iova, for: ProcessMemory.owner, journal: &journal)
+    try container.withContainer { (container) throws(Errno) in
+      try unsafe container.session.write(
+        bytes, to: iova, for: ProcessMemory.owner, journal: &container.journal)
     }
   }
 

@@ -50,6 +50,8 @@ struct Bench {
     self.program = program
   }
 
+  mutating func add(_ row: BenchRow) { rows.append(row) }
+
   mutating func measure() throws(Refusal) {
     let small = try calls(1000, passes: 40, goal: nil)
     let middle = try calls(effort.middle, passes: 8, goal: 1.3)
@@ -60,6 +62,7 @@ struct Bench {
     addMemory("dense", middle)
     addMemory("scattered", scattered)
     try addLookUps()
+    try addPins()
     try addForeignIoctl()
     try addStart()
     try addResidentMemory()

@@ -3,7 +3,7 @@ import Foundation
 import MediatedDevices
 import Testing
 
-/// A driver that keeps what it pins until it is told to let go, and lets go then, unless it is deaf.
+/// A driver that keeps what it pins until it is told to let go. A deaf one does not hear.
 private final class Keeper: MediatedDriver {
   var held: [(iova: IOVA, count: Int)] = []
   var told: [IOVARange] = []

@@ -163,8 +163,12 @@ static void starts(long runs) {
   }
 }
 
+// Beside this file.
+void pins(long pages, long batch, long runs);
+
 static void usage(void) {
-  fputs("usage: ioasid-bench dma COUNT SCATTERED RUNS PASSES BATCH | ioctl RUNS | starts RUNS | rest | nothing\n", stderr);
+  fputs("usage: ioasid-bench dma COUNT SCATTERED RUNS PASSES BATCH | ioctl RUNS | starts RUNS | rest | pins PAGES BATCH RUNS | nothing\n",
+        stderr);
   exit(2);
 }
 
@@ -180,6 +184,8 @@ int main(int count, char **words) {
     printf("resident %ld\n", resident());
   else if (!strcmp(words[1], "starts") && count == 3)
     starts(atol(words[2]));
+  else if (!strcmp(words[1], "pins") && count == 5)
+    pins(atol(words[2]), atol(words[3]), atol(words[4]));
   else if (strcmp(words[1], "nothing"))
     usage();
 }
