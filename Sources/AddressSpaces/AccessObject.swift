@@ -71,13 +71,13 @@ public struct AccessObject: Sendable {
 
   /// Copies out of the space, whosever memory it is: `iommufd_access_rw()`.
   ///
-  /// `EINVAL`, `ENOENT` and `EPERM` as `pin` says, before anything is copied; `EFAULT` with what
-  /// lies before copied.
+  /// `EINVAL` for nothing, `EOVERFLOW` for what wraps; else what lies before the address that
+  /// refuses is copied: `ENOENT`, `EPERM` and `EINVAL` as `pin` says, `EFAULT` where no memory is.
   public func read<Backend: AccessBackend>(
     _ bytes: UnsafeMutableRawBufferPointer, from iova: IOVA, mappings: RangeMap<MappedMemory>,
     on backend: Backend
   ) throws(Errno) {
-    try eachPart(of: bytes.count, at: iova, needing: .read, mappings) {
+    try copy(bytes.count, at: iova, needing: .read, mappings) {
       (address, memory, place) throws(Errno) in
       let part = UnsafeMutableRawBufferPointer(rebasing: bytes[place])
       try backend.read(part, from: address, of: memory, in: space)
@@ -90,7 +90,7 @@ public struct AccessObject: Sendable {
     _ bytes: UnsafeRawBufferPointer, to iova: IOVA, mappings: RangeMap<MappedMemory>,
     on backend: Backend
   ) throws(Errno) {
-    try eachPart(of: bytes.count, at: iova, needing: .write, mappings) {
+    try copy(bytes.count, at: iova, needing: .write, mappings) {
       (address, memory, place) throws(Errno) in
       let part = UnsafeRawBufferPointer(rebasing: bytes[place])
       try backend.write(part, to: address, of: memory, in: space)
@@ -128,6 +128,17 @@ public struct AccessObject: Sendable {
     isPinned: Bool = false
   ) throws(Errno) -> [PinnedPages] {
     var parts: [PinnedPages] = []
+    try eachPart(of: range, needing: access, mappings, isPinned: isPinned) { part in
+      parts.append(part)
+    }
+    return parts
+  }
+
+  /// Hands over the parts of whole pages that lie in one mapping each, up to one that refuses.
+  private func eachPart(
+    of range: IOVARange, needing access: DMAAccess, _ mappings: RangeMap<MappedMemory>,
+    isPinned: Bool = false, _ body: (PinnedPages) throws(Errno) -> Void
+  ) throws(Errno) {
     var next = range.start
     while true {
       guard let mapping = mappings.containing(next) else { throw .notFound }
@@ -137,23 +148,23 @@ public struct AccessObject: Sendable {
       }
       let last = min(mapping.range.last, range.last)
       let distance = next.rawValue - mapping.range.start.rawValue
-      parts.append(
+      try body(
         PinnedPages(
           run: PageRun(start: next, count: IOVARange(start: next, last: last).pageCount),
           memory: MappedMemory(rawValue: mapping.value.rawValue + distance)))
-      if last == range.last { return parts }
+      if last == range.last { return }
       next = IOVA(last.rawValue + 1)
     }
   }
 
-  private func eachPart(
-    of count: Int, at iova: IOVA, needing access: DMAAccess, _ mappings: RangeMap<MappedMemory>,
+  private func copy(
+    _ count: Int, at iova: IOVA, needing access: DMAAccess, _ mappings: RangeMap<MappedMemory>,
     _ body: (UserAddress, MappedMemory, Range<Int>) throws(Errno) -> Void
   ) throws(Errno) {
-    guard let range = IOVARange(start: iova, size: UInt64(count)) else { throw .invalidArgument }
-    let pages = try parts(of: range.wholePages, needing: access, mappings)
+    guard count > 0 else { throw .invalidArgument }
+    guard let range = IOVARange(start: iova, size: UInt64(count)) else { throw .overflow }
     var done = 0
-    for part in pages {
+    try eachPart(of: range.wholePages, needing: access, mappings) { part throws(Errno) in
       let offset = done == 0 ? iova.rawValue - part.run.start.rawValue : 0
       let bytes = part.run.count * PageSizes.processorPageBytes - offset
       let end = done + Int(min(bytes, UInt64(count - done)))

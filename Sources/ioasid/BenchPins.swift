@@ -5,8 +5,8 @@ import Glibc
 import SoftwareIOMMU
 
 extension Bench {
-  /// Pages that a mediated driver pins: as the kernel's function has them, 512 a call, and through an
-  /// access object, all at once.
+  /// Pages that a mediated driver pins: as the kernel's function has them, 512 a call, and through
+  /// an access object, all at once.
   mutating func addPins() throws(Refusal) {
     Progress.show("pins")
     let pages = 16384

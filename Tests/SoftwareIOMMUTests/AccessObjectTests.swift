@@ -148,7 +148,11 @@ private final class Bytes: DMAMemory {
     }
     #expect(copy(0x2f_f800, isWrite: false) == nil)
     #expect(bytes[0] == 0xef && bytes[0x7ff] == 0xef && bytes[0x800] == 0x00 && bytes[0x1800] == 1)
+    bytes = [UInt8](repeating: 0xee, count: 0x2000)
     #expect(copy(0x30_1000, isWrite: false) == .notPermitted)
+    #expect(bytes[0xfff] == 0x01 && bytes[0x1000] == 0xee)
+    #expect(copy(.max - 0x1fff, isWrite: false) == .notFound)
+    #expect(copy(.max - 0x1ffe, isWrite: false) == .overflow)
     bytes = [UInt8](repeating: 0x5a, count: 0x2000)
     #expect(copy(0x30_2000, isWrite: true) == nil)
     #expect(world.memory.bytes[0x30_4000] == 0x5a && world.memory.bytes[0x30_5fff] == 0x5a)
