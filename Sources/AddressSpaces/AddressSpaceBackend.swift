@@ -98,6 +98,8 @@ public protocol AccessBackend: AddressSpaceBackend {
   mutating func pin(_ part: Mapping, isCharged: Bool, in space: IOASID) throws(Errno)
   /// Lets memory go that was pinned.
   mutating func unpin(_ part: Mapping, in space: IOASID)
+  /// Whether a process that mapped memory still has it.
+  func isAlive(_ owner: MemoryOwner) -> Bool
   /// Copies out of the calling process's memory as the process itself would: what it may not read
   /// is `EFAULT`.
   func load(_ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress) throws(Errno)
@@ -122,6 +124,8 @@ public protocol DMAMemory {
   func pin(
     _ memory: MappedMemory, byteCount: UInt64, isCharged: Bool
   ) throws(Errno)
+  /// Whether a process that mapped memory still has it.
+  func isAlive(_ owner: MemoryOwner) -> Bool
   /// Copies out of the caller's own memory as its processor does.
   func load(_ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress) throws(Errno)
   /// Copies into the caller's own memory as its processor does.
@@ -151,6 +155,8 @@ extension DMAMemory {
   public func pin(_ memory: MappedMemory, byteCount: UInt64, isCharged: Bool) throws(Errno) {
     try touch(memory.address, byteCount: byteCount, access: memory.access)
   }
+  /// True.
+  public func isAlive(_ owner: MemoryOwner) -> Bool { true }
   /// As a device reads memory of the first owner.
   public func load(
     _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress

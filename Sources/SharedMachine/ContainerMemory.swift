@@ -76,6 +76,9 @@ public struct ContainerMemory: DMAMemory {
     try touch(memory.address, byteCount: byteCount, access: memory.access)
   }
 
+  /// Whether the owner is a process that still has the memory it mapped.
+  public func isAlive(_ owner: MemoryOwner) -> Bool { OwnerTable.isAlive(owners[owner]) }
+
   /// Copies out of this process's memory: `copy_from_user()`.
   public func load(
     _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress

@@ -99,7 +99,8 @@ extension ContainerSession where Backend: AccessBackend {
     let plan: CopyPlan
     do throws(Rule) {
       plan = try container.plan(
-        copying: UInt64(count), at: iova, access: access, by: owner)
+        copying: UInt64(count), at: iova, access: access, by: owner,
+        isAlive: { backend.isAlive($0) })
     } catch {
       throw error.errno
     }

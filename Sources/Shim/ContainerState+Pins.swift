@@ -52,8 +52,10 @@ extension ContainerState {
   /// - Parameters:
   ///   - access: read or write, as the driver sees memory.
   ///   - owner: the calling process, whose memory it must be.
+  ///   - isAlive: whether another process still has its memory.
   public func plan(
-    copying byteCount: UInt64, at iova: IOVA, access: DMAAccess, by owner: MemoryOwner
+    copying byteCount: UInt64, at iova: IOVA, access: DMAAccess, by owner: MemoryOwner,
+    isAlive: (MemoryOwner) -> Bool = { _ in true }
   ) throws(Rule) -> CopyPlan {
     guard byteCount != 0 else { throw .copyOfNothing }
     guard invalidAddressCount == 0 else { throw .copyWhileAddressInvalid }
@@ -66,7 +68,7 @@ extension ContainerState {
         if !mapping.value.access.isSuperset(of: needed) {
           plan.refusal = .copyExceedsAccess
         } else if mapping.value.owner != owner {
-          plan.refusal = .copyInAnotherProcess
+          plan.refusal = isAlive(mapping.value.owner) ? .copyInAnotherProcess : .copyOfTheDead
         } else {
           let distance = next.rawValue - mapping.range.start.rawValue
           let size = min(left - 1, mapping.range.last.rawValue - next.rawValue)

@@ -171,6 +171,8 @@ public enum Rule: Error, Hashable, Sendable, CaseIterable {
   case copyNotMapped
   /// Not readable, or to be written and not writable: `vfio_iommu_type1_dma_rw_chunk()`.
   case copyExceedsAccess
+  /// The process that mapped the memory is gone: `vfio_iommu_type1_dma_rw_chunk()`.
+  case copyOfTheDead
   /// The memory is another process's: `vfio_iommu_type1_dma_rw_chunk()`.
   case copyInAnotherProcess
 }
@@ -194,7 +196,7 @@ extension Rule {
       .notTypewriter
     case .noIOMMUDriverNeedsRawIO, .noIOMMUGroupNeedsRawIO, .groupKindsMix, .groupNotViable,
       .interruptsNotIsolated, .groupOpenNeedsRawIO, .deviceNeedsRawIO, .pinExceedsAccess,
-      .copyExceedsAccess:
+      .copyExceedsAccess, .copyOfTheDead:
       .notPermitted
     case .driverTypeUnknown, .groupHasNoIOMMU, .groupHasNoDevice, .deviceNotFound: .noDevice
     case .invalidationWithEmulatedGroup, .attachWhileAddressInvalid, .groupAlreadyOpen,

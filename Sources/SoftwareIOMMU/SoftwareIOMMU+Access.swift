@@ -9,6 +9,9 @@ extension SoftwareIOMMU: AccessBackend {
     try memory.pin(part.memory, byteCount: part.range.size, isCharged: isCharged)
   }
 
+  /// Whether a process that mapped memory still has it.
+  public func isAlive(_ owner: MemoryOwner) -> Bool { memory.isAlive(owner) }
+
   /// Nothing is held.
   public func unpin(_ part: Mapping, in space: IOASID) {}
 

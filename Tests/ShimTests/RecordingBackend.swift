@@ -120,6 +120,8 @@ extension RecordingBackend {
     }
   }
 
+  func isAlive(_ owner: MemoryOwner) -> Bool { true }
+
   func load(_ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress) throws(Errno) {
     for index in bytes.indices {
       bytes[index] = UInt8(truncatingIfNeeded: address.rawValue &+ UInt64(index))

@@ -291,6 +291,12 @@ private let pinCases: [RuleCase] = [
       return container
     }),
   copy(.copyInAnotherProcess, 14, owner: 6),
+  RuleCase(.copyOfTheDead, 1, { try pinned() }) { state, _ in
+    let plan = try state.plan(
+      copying: 8, at: IOVA(0x1000), access: .read, by: MemoryOwner(rawValue: 6),
+      isAlive: { _ in false })
+    if let refusal = plan.refusal { throw refusal }
+  },
 ]
 
 private let cases = driverCases + mappingCases + joinCases + groupCases + pinCases
