@@ -301,6 +301,8 @@ uint64_t *clinux_wiped_page(void) {
   enter(SYS_madvise, page, 4096, MADV_WIPEONFORK, 0, 0, 0);
   return (uint64_t *)page;
 }
+void clinux_yield(void) { enter(SYS_sched_yield, 0, 0, 0, 0, 0, 0); }
+
 uint64_t clinux_thread(void) { return (uint64_t)pthread_self(); }
 
 const void *clinux_load_driver(const char *path) {

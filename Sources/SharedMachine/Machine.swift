@@ -115,6 +115,14 @@ public final class Machine: @unchecked Sendable {
   /// False in a child that fork made since.
   @inline(__always) public var isCurrent: Bool { process.isCurrent }
 
+  /// Tells the calling process, a child that fork made, from every other such child.
+  public var keyOfChild: UInt64 {
+    process.token &+ UInt64(UInt32(bitPattern: clinux_pid()))
+  }
+
+  /// Lets another thread run.
+  public func yield() { clinux_yield() }
+
   /// Runs `body` with the machine to itself.
   func exclusively<Result, Failure: Error>(
     _ body: (ExclusiveMachine) throws(Failure) -> Result

@@ -72,6 +72,17 @@ struct MediatedTests {
             """, status: 0))
   }
 
+  @Test("Processes of two threads each pin, map and unmap at once, and every unmap asks once")
+  func crowd() throws {
+    let program = try Workshop.program("runs/crowd")
+    let options = try Workshop.mediated("ioasid-pins")
+    for time in 1...5 {
+      #expect(
+        try Workshop.run([program], options: options, seconds: 60)
+          == Outcome(output: "told 1600 times\ndone\n", status: 0), "time \(time)")
+    }
+  }
+
   @Test("A driver and its client in one C program, by the library alone")
   func embedded() throws {
     let root = Workshop.programs.deletingLastPathComponent().deletingLastPathComponent()

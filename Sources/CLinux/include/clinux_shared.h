@@ -74,6 +74,9 @@ void clinux_collapse(uint64_t address, uint64_t length);
 uint64_t *_Nullable clinux_wiped_page(void);
 int32_t clinux_pid(void);
 
+/// Lets another thread run.
+void clinux_yield(void);
+
 /// The calling thread, as this process tells its threads apart.
 uint64_t clinux_thread(void);
 
