@@ -19,6 +19,8 @@ final class MachineContestant: Contestant {
   private var turn = 0
   private let groups: [UInt64] = [3, 4, 6]
   private let foreign: Int32
+  /// O_RDWR | O_CLOEXEC: a program that another test starts would keep a group's file open.
+  private static let flags: Int32 = 0o2000002
 
   init(
     world: World, arena: ScriptArena, processes: Int, manner: DirtyManner = .clean
@@ -50,10 +52,11 @@ final class MachineContestant: Contestant {
     do throws(Errno) {
       switch call.verb {
       case .openContainer:
-        return enter(try machine.open(inode: Run.containerNode, flags: 2), as: call.into)
+        return enter(try machine.open(inode: Run.containerNode, flags: Self.flags), as: call.into)
       case .openGroup:
         guard let index = groups.firstIndex(of: call.numbers[0].value) else { throw .notFound }
-        return enter(try machine.open(inode: Run.groupNode(index), flags: 2), as: call.into)
+        let node = Run.groupNode(index)
+        return enter(try machine.open(inode: node, flags: Self.flags), as: call.into)
       case .deviceRead, .deviceWrite: return try access(call, machine)
       default: break
       }
