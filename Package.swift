@@ -56,6 +56,7 @@ func linker(_ option: String) -> [String] { ["-Xlinker", option] }
 let targets: [Target] = [
   .target(name: "CLinux"),
   .systemLibrary(name: "CEngine"),
+  .systemLibrary(name: "CMediated"),
   .target(name: "CPreload", cSettings: [.unsafeFlags(["-O2"])]),
   module("DMATypes", ["CLinux"], touchesMemory: true),
   module("LegacyVFIO", ["DMATypes"]),
@@ -69,6 +70,12 @@ let targets: [Target] = [
   module(
     "LinuxIOMMUFD", ["DMATypes", "AddressSpaces", "UAPI", "CLinux"], touchesMemory: true),
   module("TrappedAccess", ["DMATypes"], touchesMemory: true),
+  module(
+    "MediatedDevices",
+    [
+      "AddressSpaces", "CLinux", "CMediated", "DMATypes", "LegacyVFIO", "Shim", "SoftwareIOMMU",
+      "UAPI",
+    ], touchesMemory: true),
   module("MachineFile", []),
   module("HostPlatform", ["DMATypes", "AddressSpaces"], touchesMemory: true),
   module("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
@@ -79,7 +86,7 @@ let targets: [Target] = [
     [
       "DMATypes", "LegacyVFIO", "AddressSpaces", "UAPI", "Shim", "SoftwareIOMMU",
       "SimulatedPlatform", "TrappedAccess", "MachineFile", "Traces", "CLinux", "HostPlatform",
-      "LinuxIOMMUFD",
+      "LinuxIOMMUFD", "CMediated", "MediatedDevices",
     ], touchesMemory: true),
   module(
     "Diagnosis", ["DMATypes", "AddressSpaces", "HostPlatform", "SimulatedPlatform"],
@@ -113,6 +120,7 @@ let targets: [Target] = [
   tests(
     "LinuxIOMMUFD", ["DMATypes", "AddressSpaces", "Conformance", "Shim", "LegacyVFIO"]),
   tests("Conformance", []),
+  tests("MediatedDevices", ["DMATypes"]),
   tests("MachineFile", []),
   .target(name: "MachineTrees", path: "Tests/MachineTrees", swiftSettings: settings()),
   tests("HostPlatform", ["AddressSpaces", "DMATypes", "MachineTrees"]),
@@ -134,6 +142,9 @@ let targets: [Target] = [
   tests("ioasid", ["Diagnosis", "PlatformView", "SimulatedPlatform"]),
   .executableTarget(name: "edu-copy", path: "Tests/Programs/edu-copy"),
   .executableTarget(name: "ioasid-bench", path: "Tests/Programs/bench"),
+  .target(
+    name: "BenchDriver", path: "Tests/Programs/bench-driver", publicHeadersPath: ".",
+    cSettings: [.unsafeFlags(["-O2"])]),
   .testTarget(name: "ConversationTests", swiftSettings: settings()),
   .testTarget(name: "PreloadTests", swiftSettings: settings()),
   .testTarget(name: "RunTests", swiftSettings: settings()),
@@ -144,5 +155,8 @@ let package = Package(
   products: [
     .library(name: "ioasid-preload", type: .dynamic, targets: ["Preload"]),
     .library(name: "ioasid-engine", type: .dynamic, targets: ["Engine"]),
+    .library(name: "ioasid-bench-driver", type: .dynamic, targets: ["BenchDriver"]),
+    .library(name: "vfio-ioasid", type: .dynamic, targets: ["MediatedDevices"]),
+    .library(name: "MediatedDevices", targets: ["MediatedDevices"]),
   ],
   targets: targets, swiftLanguageModes: [.v6])

@@ -96,8 +96,51 @@ extension ReplicatedBackend {
   }
 }
 
+/// A backend whose spaces software reaches with the processor, by no table: what a mediated driver
+/// needs of one (`iommufd_access`).
+///
+/// Parts of mappings are handed over as mappings of their own; that they are parts is the owner's
+/// duty.
+public protocol AccessBackend: AddressSpaceBackend {
+  /// Asks for the memory of a part of a mapping, whoever's it is, and keeps it: all or nothing.
+  ///
+  /// `EFAULT` when a page is missing or does not allow what the mapping does, `ENODEV` when its
+  /// process is gone, `ENOMEM` when the part is charged and its process may not lock that much.
+  mutating func pin(_ part: Mapping, isCharged: Bool, in space: IOASID) throws(Errno)
+  /// Lets memory go that was pinned.
+  mutating func unpin(_ part: Mapping, in space: IOASID)
+  /// Whether a process that mapped memory still has it.
+  func isAlive(_ owner: MemoryOwner) -> Bool
+  /// Copies out of the calling process's memory as the process itself would: what it may not read
+  /// is `EFAULT`.
+  func load(_ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress) throws(Errno)
+  /// Copies into the calling process's memory as the process itself would.
+  func store(_ bytes: UnsafeRawBufferPointer, to address: UserAddress) throws(Errno)
+  /// Copies out of a space's memory, whosever it is, as a device does.
+  func read(
+    _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress, of memory: MappedMemory,
+    in space: IOASID
+  ) throws(Errno)
+  /// Copies into a space's memory, whosever it is, as a device does.
+  func write(
+    _ bytes: UnsafeRawBufferPointer, to address: UserAddress, of memory: MappedMemory,
+    in space: IOASID
+  ) throws(Errno)
+}
+
 /// Reaches the memory that mappings name.
 public protocol DMAMemory {
+  /// Asks for every page of any process's memory as a pin would: `EFAULT`, `ENODEV` when the
+  /// process is gone, `ENOMEM` when it is charged beyond its limit.
+  func pin(
+    _ memory: MappedMemory, byteCount: UInt64, isCharged: Bool
+  ) throws(Errno)
+  /// Whether a process that mapped memory still has it.
+  func isAlive(_ owner: MemoryOwner) -> Bool
+  /// Copies out of the caller's own memory as its processor does.
+  func load(_ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress) throws(Errno)
+  /// Copies into the caller's own memory as its processor does.
+  func store(_ bytes: UnsafeRawBufferPointer, to address: UserAddress) throws(Errno)
   /// What the memory can be reached by when its owner is about to give up its address: its file,
   /// perhaps.
   func standIn(for memory: MappedMemory, byteCount: UInt64) -> MappedMemory
@@ -119,6 +162,20 @@ public protocol DMAMemory {
 }
 
 extension DMAMemory {
+  /// As the caller's own.
+  public func pin(_ memory: MappedMemory, byteCount: UInt64, isCharged: Bool) throws(Errno) {
+    try touch(memory.address, byteCount: byteCount, access: memory.access)
+  }
+  /// True.
+  public func isAlive(_ owner: MemoryOwner) -> Bool { true }
+  /// As a device reads memory of the first owner.
+  public func load(
+    _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress
+  ) throws(Errno) { try unsafe read(bytes, from: address, of: MemoryOwner(rawValue: 0)) }
+  /// As a device writes memory of the first owner.
+  public func store(_ bytes: UnsafeRawBufferPointer, to address: UserAddress) throws(Errno) {
+    try unsafe write(bytes, to: address, of: MemoryOwner(rawValue: 0))
+  }
   /// The memory itself.
   public func standIn(for memory: MappedMemory, byteCount: UInt64) -> MappedMemory { memory }
   /// Nothing is charged.

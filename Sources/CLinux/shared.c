@@ -1,6 +1,7 @@
 #define _GNU_SOURCE 1
 #include "clinux_shared.h"
 #include "kernel.h"
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -316,6 +317,15 @@ uint64_t *clinux_wiped_page(void) {
   enter(SYS_madvise, page, 4096, MADV_WIPEONFORK, 0, 0, 0);
   return (uint64_t *)page;
 }
+void clinux_yield(void) { enter(SYS_sched_yield, 0, 0, 0, 0, 0, 0); }
+
+uint64_t clinux_thread(void) { return (uint64_t)pthread_self(); }
+
+const void *clinux_load_driver(const char *path) {
+  void *object = dlopen(path, RTLD_NOW | RTLD_LOCAL);
+  return object ? dlsym(object, "vfio_ioasid_driver") : 0;
+}
+
 int32_t clinux_pid(void) { return (int32_t)enter(SYS_getpid, 0, 0, 0, 0, 0, 0); }
 uint64_t clinux_random(void) {
   uint64_t word = 0;
@@ -330,6 +340,26 @@ int32_t clinux_read_process(int32_t pid, uint64_t token_address, uint64_t token,
   struct iovec there[2] = {{(void *)token_address, sizeof seen}, {(void *)from, count}};
   long r = enter(SYS_process_vm_readv, pid, (long)here, 2, (long)there, 2, 0);
   return r == (long)(sizeof seen + count) && seen == token ? 0 : -EFAULT;
+}
+
+// One byte of each page, 255 pages a call: the vectors lie on the stack.
+int64_t clinux_touch_process(int32_t pid, uint64_t token_address, uint64_t token, uint64_t from, uint64_t count) {
+  enum { most = 255, page = 4096 };
+  uint8_t nothing[most];
+  uint64_t done = 0;
+  do {
+    uint64_t seen = 0, left = (count - done + page - 1) / page;
+    size_t pages = left < most ? left : most;
+    struct iovec here[2] = {{&seen, sizeof seen}, {nothing, pages}}, there[most + 1];
+    there[0] = (struct iovec){(void *)token_address, sizeof seen};
+    for (size_t i = 0; i < pages; i++) there[i + 1] = (struct iovec){(void *)(from + done + i * page), 1};
+    long r = enter(SYS_process_vm_readv, pid, (long)here, 2, (long)there, (long)pages + 1, 0);
+    if (r < (long)sizeof seen || seen != token) return -ESRCH;
+    r -= sizeof seen;
+    if (r < (long)pages) return (int64_t)(done + r * page);
+    done += pages * page;
+  } while (done < count);
+  return (int64_t)count;
 }
 
 int32_t clinux_write_process(int32_t pid, uint64_t token_address, uint64_t token, uint64_t to, const void *from,

@@ -2,6 +2,7 @@ public import CEngine
 internal import DMATypes
 internal import MachineFile
 internal import SharedMachine
+internal import Synchronization
 
 /// The descriptor table that the preload keeps.
 @safe struct HostDescriptors: DescriptorTable, @unchecked Sendable {
@@ -53,14 +54,32 @@ private func withMachine<Result>(_ body: (Machine) -> Result) -> Result {
   }
 }
 
-/// The child has one thread here, or several of which one comes first: all others make a view that
-/// is never looked at again, which is harmless because a view holds no state of its own yet. So is
-/// the parent's view, which may be locked for ever.
+/// The newest child whose view is being made, or is made.
+private let newestChild = Atomic<UInt64>(0)
+
+/// The child has one thread here, or several of which one comes first: the others wait, because the
+/// view is who this process is to others. It holds nothing of the parent's that may be locked for
+/// ever.
 @inline(never)
 private func machineAfterFork(_ parent: Machine) -> Machine {
-  let child = Machine(forkedFrom: parent)
-  unsafe machine = .passRetained(child)
-  return child
+  let key = parent.keyOfChild
+  let before = newestChild.load(ordering: .relaxed)
+  let isFirst =
+    before != key
+    && newestChild.compareExchange(
+      expected: before, desired: key, ordering: .acquiringAndReleasing
+    ).exchanged
+  if isFirst {
+    let child = Machine(forkedFrom: parent)
+    unsafe machine = .passRetained(child)
+    return child
+  }
+  while true {
+    // SAFETY: set before the functions that read it are handed out, and never freed.
+    let known = unsafe machine.unsafelyUnwrapped.takeUnretainedValue()
+    if known.isCurrent { return known }
+    parent.yield()
+  }
 }
 
 @inline(__always)
@@ -236,6 +255,8 @@ public func start(_ host: UnsafePointer<ioasid_host>) -> UnsafePointer<ioasid_en
   unsafe descriptors = table
   guard let joined = Machine(directory: RunPaths.run, descriptors: table) else { return nil }
   unsafe machine = .passRetained(joined)
+  // Made now: a child must not find it half made.
+  newestChild.store(0, ordering: .relaxed)
   let copy = UnsafeMutablePointer<ioasid_engine>.allocate(capacity: 1)
   unsafe copy.initialize(to: joined.isTraced ? traced(functions) : functions)
   return unsafe UnsafePointer(copy)

@@ -33,7 +33,7 @@ public struct PlatformView: Sendable {
     where function.driver == .vfio && !groups.contains(function.group) {
       groups.append(function.group)
     }
-    return groups
+    return groups + platform.mediated.map(\.group)
   }
 
   /// The directories that take the place of the machine's own, parents before children.
@@ -43,7 +43,7 @@ public struct PlatformView: Sendable {
       "/sys/class/pci_bus", "/sys/devices/virtual/iommu", "/sys/devices/virtual/vfio",
       "/sys/kernel/iommu_groups", "/sys/module/vfio", "/sys/module/vfio_iommu_type1",
       "/sys/module/vfio_pci",
-    ] + rootBuses.map(\.path)
+    ] + rootBuses.map(\.path) + (platform.mediated.isEmpty ? [] : Self.mediatedRoots)
   }
 
   /// Every file below the roots and the directories on the way to them, parents before children.
@@ -55,6 +55,7 @@ public struct PlatformView: Sendable {
     addDevices(to: &tree)
     addGroups(to: &tree)
     addTranslationUnits(to: &tree)
+    addMediated(to: &tree)
     addModules(to: &tree)
     return tree.entries
   }

@@ -58,6 +58,37 @@ public struct ContainerMemory: DMAMemory {
     allowance.pages = allowed
   }
 
+  /// Another process's pages are looked at, not written: whether they may be written is not known.
+  public func pin(
+    _ memory: MappedMemory, byteCount: UInt64, isCharged: Bool
+  ) throws(Errno) {
+    let entry = owners[memory.owner]
+    guard entry.token == process.token else {
+      let there = clinux_touch_process(
+        entry.pid, entry.tokenAddress, entry.token, memory.address.rawValue, byteCount)
+      guard there >= 0 else { throw .noDevice }
+      guard UInt64(there) == byteCount else { throw .badAddress }
+      return
+    }
+    let allowed = allowance.pages
+    if !isCharged { allowance.pages = .max }
+    defer { if !isCharged { allowance.pages = allowed } }
+    try touch(memory.address, byteCount: byteCount, access: memory.access)
+  }
+
+  /// Whether the owner is a process that still has the memory it mapped.
+  public func isAlive(_ owner: MemoryOwner) -> Bool { OwnerTable.isAlive(owners[owner]) }
+
+  /// Copies out of this process's memory: `copy_from_user()`.
+  public func load(
+    _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress
+  ) throws(Errno) { try unsafe CallerMemory.read(bytes, from: address) }
+
+  /// Copies into this process's memory: `copy_to_user()`.
+  public func store(_ bytes: UnsafeRawBufferPointer, to address: UserAddress) throws(Errno) {
+    try unsafe CallerMemory.write(bytes, to: address)
+  }
+
   /// Copies out of the owner's memory.
   public func read(
     _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress, of owner: MemoryOwner

@@ -61,7 +61,9 @@ typealias MachineSession = ContainerSession<MachineBackend>
       machine.kernel == nil || countsForUser
     else {
       var unlimited = UInt64.max
-      return serve(number, argument, allowance: &unlimited)
+      let result = serve(number, argument, allowance: &unlimited)
+      guard _slowPath(result == -Int(Errno.tryAgain.rawValue)) else { return result }
+      return serveAskingDrivers(number, argument, in: machine)
     }
     return map(number, argument, limit, machine)
   }
@@ -89,6 +91,99 @@ typealias MachineSession = ContainerSession<MachineBackend>
     unsafe content.pointee.catchUp()
     unsafe content.pointee.rewriteIfLong()
     return unsafe ContainerCodec.serve(number, argument, by: &content.pointee)
+  }
+}
+
+// Mediated drivers.
+extension ContainerReplica {
+  /// An UNMAP of memory that drivers hold. Their locks come before the container's, so it was let
+  /// go and is taken again inside theirs.
+  @inline(never)
+  private func serveAskingDrivers(
+    _ number: UInt32, _ argument: UInt64, in machine: Machine
+  ) -> Int {
+    while true {
+      let units = machine.mediated.filter { machine.container(ofGroupAt: $0.group) == self.number }
+      let result = MediatedUnit.exclusively(units[...], machine) { () -> Int? in
+        lock.take()
+        defer { lock.drop() }
+        unsafe content.pointee.catchUp()
+        // A device that came meanwhile may hold pages too: all are asked, or none.
+        let groups = unsafe content.pointee.emulatedGroups
+        guard
+          groups.allSatisfy({ group in
+            units.contains { machine.groups[$0.group].number == group }
+          })
+        else { return nil }
+        unsafe content.pointee.drivers = HeldDrivers(units: units)
+        defer { unsafe content.pointee.drivers = nil }
+        return unsafe ContainerCodec.serve(number, argument, by: &content.pointee)
+      }
+      if let result { return result }
+    }
+  }
+
+  /// `vfio_pin_pages()`. Under a limit it is as with MAP.
+  func pin(_ request: PinRequest, in machine: Machine) throws(Errno) -> [PinnedPages] {
+    guard let limit = machine.lockLimit.value else {
+      var unlimited = UInt64.max
+      return try pin(request, allowance: &unlimited).get()
+    }
+    var left = machine.lockLimit.takeCredit()
+    var result = pin(request, allowance: &left)
+    if result == .failure(.noMemory) {
+      left = machine.lockAllowance(of: limit)
+      result = pin(request, allowance: &left)
+    }
+    machine.lockLimit.giveCredit(left)
+    return try result.get()
+  }
+
+  private func pin(
+    _ request: PinRequest, allowance: inout UInt64
+  ) -> Result<[PinnedPages], Errno> {
+    lock.take()
+    defer { lock.drop() }
+    unsafe content.pointee.allowance.pages = allowance
+    defer { allowance = unsafe content.pointee.allowance.pages }
+    unsafe content.pointee.catchUp()
+    unsafe content.pointee.rewriteIfLong()
+    return Result { () throws(Errno) in try unsafe content.pointee.pin(request) }
+  }
+
+  /// `vfio_unpin_pages()`; true where the kernel would log a warning.
+  func unpin(_ request: UnpinRequest) -> Bool {
+    withSession { session, journal in session.unpin(request, journal: &journal) }
+  }
+
+  /// `vfio_dma_rw()`.
+  func copy(
+    _ bytes: UnsafeMutableRawBufferPointer, _ iova: IOVA, isWrite: Bool
+  ) throws(Errno) {
+    lock.take()
+    defer { lock.drop() }
+    unsafe content.pointee.catchUp()
+    try unsafe content.pointee.copy(bytes, iova, isWrite: isWrite)
+  }
+
+  /// Whether an owner of memory is this process.
+  func isOwn(_ owner: MemoryOwner) -> Bool {
+    lock.take()
+    defer { lock.drop() }
+    return unsafe content.pointee.isOwn(owner)
+  }
+}
+
+/// The drivers of a container's devices, each of which the caller has to itself.
+struct HeldDrivers: MediatedDrivers {
+  let units: [MediatedUnit]
+
+  mutating func letGo(of mapping: IOVARange) -> [UnpinRequest] {
+    units.flatMap { $0.letGo(of: mapping) }
+  }
+
+  mutating func unmapFailed(_ mapping: IOVARange) {
+    for unit in units { unit.unmapFailed(mapping) }
   }
 }
 
@@ -127,6 +222,8 @@ struct ReplicaContent: ContainerServer {
   let allowance = LockAllowance()
   /// This process's part in the kernel's container; nil with software.
   private let kernel: KernelContainer?
+  /// The drivers to ask before memory goes that they hold, while somebody has them to himself.
+  var drivers: HeldDrivers?
 
   init(number: UInt64, file: JournalFile, machine: Machine) {
     self.file = file
@@ -204,8 +301,40 @@ struct ReplicaContent: ContainerServer {
 
   @inline(__always)
   mutating func unmap(_ request: UnmapRequest) throws(Errno) -> UInt64 {
+    if _slowPath(session.hasPins) { try letGo(before: request) }
     if request.invalidatesAddress { findFreePlaces() }
     return try session.unmap(request, bitmaps: CallerBitmaps(), journal: &journal)
+  }
+
+  /// `EAGAIN` when the drivers must be had first.
+  @inline(never)
+  private mutating func letGo(before request: UnmapRequest) throws(Errno) {
+    guard var drivers else { throw .tryAgain }
+    try session.letGo(before: request, drivers: &drivers, journal: &journal)
+  }
+
+  mutating func pin(_ request: PinRequest) throws(Errno) -> [PinnedPages] {
+    // Each run of pages is a record of a snapshot.
+    guard session.state.pins.runCount < JournalFile.mostPinRuns else { throw .noMemory }
+    return try session.pin(request, journal: &journal)
+  }
+
+  mutating func copy(
+    _ bytes: UnsafeMutableRawBufferPointer, _ iova: IOVA, isWrite: Bool
+  ) throws(Errno) {
+    let owner = try caller().owner
+    if isWrite {
+      try unsafe session.write(
+        UnsafeRawBufferPointer(bytes), to: iova, for: owner, journal: &journal)
+    } else {
+      try unsafe session.read(bytes, from: iova, for: owner, journal: &journal)
+    }
+  }
+
+  func isOwn(_ owner: MemoryOwner) -> Bool { file.owners[owner].token == process.token }
+
+  var emulatedGroups: [GroupNumber] {
+    session.state.groups.filter { $0.kind == .emulated }.map(\.number)
   }
 
   @inline(__always)
@@ -235,6 +364,8 @@ struct ReplicaContent: ContainerServer {
 
   var chargedPages: UInt64 {
     guard let place else { return 0 }
+    // Without a table only what drivers pin is charged.
+    if session.state.domains.isEmpty { return session.state.pinnedPageCount(of: place) }
     return session.mappings.reduce(0) { pages, mapping in
       let owner = mapping.value.owner
       guard owner == place else {
@@ -305,6 +436,7 @@ struct ReplicaContent: ContainerServer {
     for element in session.mappings {
       encode(.mapped(Mapping(range: element.range, memory: element.value)), write)
     }
+    for event in session.state.pinEvents { encode(event, write) }
     session.state.forEachDirtyEvent(atMost: file.dirtyRoom) { encode($0, write) }
     journal = JournalWriter(
       records: records, position: .init(generation: generation, count: index))

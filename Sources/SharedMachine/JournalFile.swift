@@ -41,11 +41,16 @@ final class JournalFile: Sendable {
   /// The history that even a journal of few live mappings may hold.
   static let spareRecords = 16384
 
+  /// How many runs of pages, held equally often, mediated drivers may hold in one container: a pin
+  /// that would make it more is `ENOMEM`.
+  static let mostPinRuns = 1 << 18
+  private static let pinRecords = 2 * mostPinRuns
+
   /// Enough records for `mappingLimit` mappings of any size, their removal, and history to rewrite.
   static func capacity(mappingLimit: UInt32) -> Int {
     // Beyond this many the file would not fit an address space; MAP then answers ENOMEM.
     let mappings = min(Int(mappingLimit), mostMappings)
-    return (mappings * 4 + 2 * spareRecords + 255) & ~255
+    return (mappings * 4 + pinRecords + 2 * spareRecords + 255) & ~255
   }
 
   /// How many runs of dirty pages a rewriting may keep apart.
@@ -55,7 +60,7 @@ final class JournalFile: Sendable {
 
   /// The limit that the capacity was chosen for, or a little more.
   var mappingRoom: UInt32 {
-    let mappings = (capacity - 2 * Self.spareRecords) / 4
+    let mappings = (capacity - Self.pinRecords - 2 * Self.spareRecords) / 4
     return mappings >= Self.mostMappings ? .max : UInt32(mappings)
   }
 

@@ -12,6 +12,10 @@ internal import Shim
 /// | readdressed | IOVA | `MappedMemory` |
 /// | iommuSet | driver in bits 11…4 | mapping limit |
 /// | joined, left | 0 | group number |
+/// | pinned | address in bits 63…4 | pages in bits 39…0, times in 59…40, address bits 3…0 in 63…60 |
+/// | unpinned | address in bits 63…4 | pages in bits 59…0, address bits 3…0 in 63…60 |
+/// | unmapFailed | IOVA | 0 |
+/// | limitedToPins | 0 | group number |
 /// | trackingSet | 0 | 1 for on |
 /// | dirtied, cleaned | first IOVA of the range | last |
 /// | leftBehind | IOVA; two words follow | 0 |
@@ -25,8 +29,14 @@ struct JournalRecord: Equatable, BitwiseCopyable {
   enum Kind: UInt64 {
     case mapped = 1
     case unmapped, readdressed, iommuSet, joined, left, restored
+    case pinned, unpinned, unmapFailed, limitedToPins
     case trackingSet, dirtied, cleaned, leftBehind
   }
+}
+
+extension JournalRecord {
+  /// An address that need not be on a page boundary.
+  fileprivate var oddStart: IOVA { IOVA(head & ~0xf | body >> 60) }
 }
 
 /// Puts events into records. `write` takes each record in turn.
@@ -52,6 +62,19 @@ func encode(_ event: ContainerEvent, _ write: (JournalRecord) -> Void) {
     put(.iommuSet, UInt64(driver.rawValue) << 4, UInt64(mappingLimit))
   case .joined(let facts): put(.joined, 0, UInt64(facts.number.rawValue))
   case .left(let group): put(.left, 0, UInt64(group.rawValue))
+  case .pinned(let run, let times):
+    let start = run.start.rawValue
+    var left = UInt64(times)
+    while left > 0 {
+      let part = min(left, 0xf_ffff)
+      put(.pinned, start & ~0xf, start << 60 | part << 40 | run.count)
+      left -= part
+    }
+  case .unpinned(let run):
+    let start = run.start.rawValue
+    put(.unpinned, start & ~0xf, start << 60 | run.count)
+  case .unmapFailed(let start): put(.unmapFailed, start.rawValue, 0)
+  case .limitedToPins(let group): put(.limitedToPins, 0, UInt64(group.rawValue))
   case .trackingSet(let isOn): put(.trackingSet, 0, isOn ? 1 : 0)
   case .dirtied(let range): put(.dirtied, range.start.rawValue & ~0xfff, range.last.rawValue)
   case .cleaned(let range): put(.cleaned, range.start.rawValue & ~0xfff, range.last.rawValue)
@@ -91,6 +114,15 @@ func decode(
     return .iommuSet(driver, mappingLimit: UInt32(truncatingIfNeeded: record.body))
   case .joined: return facts(group).map { .joined($0) }
   case .left: return .left(group)
+  case .pinned:
+    let run = PageRun(start: record.oddStart, count: record.body & 0xff_ffff_ffff)
+    let times = UInt32(record.body >> 40 & 0xf_ffff)
+    return run.count == 0 || times == 0 ? nil : .pinned(run, times: times)
+  case .unpinned:
+    let run = PageRun(start: record.oddStart, count: record.body & 0xfff_ffff_ffff_ffff)
+    return run.count == 0 ? nil : .unpinned(run)
+  case .unmapFailed: return .unmapFailed(start: start)
+  case .limitedToPins: return .limitedToPins(group)
   case .trackingSet: return .trackingSet(record.body & 1 == 1)
   case .dirtied, .cleaned:
     guard record.body >= start.rawValue else { return nil }

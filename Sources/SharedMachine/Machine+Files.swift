@@ -14,14 +14,15 @@ struct ExclusiveMachine {
     Descriptor.isHeld(machine.files.group(machine.groups[index].number)) != false
   }
 
-  private func isDeviceFileOpen(_ unit: DeviceUnit) -> Bool {
-    Descriptor.isHeld(machine.files.device(unit.name.rawValue)) != false
+  private func isDeviceFileOpen(_ name: DeviceName) -> Bool {
+    Descriptor.isHeld(machine.files.device(name.rawValue)) != false
   }
 
   /// How many devices of a group are open in some process.
   private func openDevices(ofGroupAt index: Int) -> Int {
     guard let kernel = machine.kernel else {
-      return machine.units.count { $0.group == index && isDeviceFileOpen($0) }
+      return machine.units.count { $0.group == index && isDeviceFileOpen($0.name) }
+        + machine.mediated.count { $0.group == index && isDeviceFileOpen($0.name) }
     }
     return kernel.devices.count { $0.group == index && kernel.isOpen($0) }
   }
@@ -40,8 +41,11 @@ struct ExclusiveMachine {
   /// Does what the last closes of files left to do, in this process or one that is gone: devices
   /// are disabled, groups leave their containers, containers that nobody can reach are removed.
   func sweep() {
-    for unit in machine.units where unit.isOpen(self) && !isDeviceFileOpen(unit) {
+    for unit in machine.units where unit.isOpen(self) && !isDeviceFileOpen(unit.name) {
       unit.close(self)
+    }
+    for unit in machine.mediated where unit.isOpen(machine) && !isDeviceFileOpen(unit.name) {
+      unit.close(machine)
     }
     for index in machine.groups.indices {
       let container = machine.container(ofGroupAt: index)
@@ -216,6 +220,11 @@ extension Machine {
           file: OpenFile(kind: .group(index)), descriptor: descriptor, kind: .group,
           major: node.major, minor: node.minor, group: groups[index].number.rawValue)
       case .deviceFile:
+        if let unit = mediated.first(where: { $0.place == index }) {
+          return OpenedFile(
+            file: OpenFile(kind: .mediated(unit.index)), descriptor: descriptor, kind: .device,
+            major: 0, minor: 0)
+        }
         guard let unit = units.first(where: { $0.function == index }) else { throw .notTypewriter }
         return OpenedFile(
           file: OpenFile(kind: .device(unit.index)), descriptor: descriptor, kind: .device,
@@ -246,7 +255,7 @@ extension Machine {
     case .container(let number): .container(number)
     case .group(let index): .group(index)
     case .kernelDevice(let index): (kernel?.devices[index].group).map { .group($0) }
-    case .device: nil
+    case .device, .mediated: nil
     }
   }
 }

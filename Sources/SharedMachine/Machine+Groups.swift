@@ -99,6 +99,7 @@ struct GroupService: GroupServer {
   /// that before anything is asked of the container.
   private func openDevice(named name: [UInt8]) throws(Errno) -> OpenedFile {
     let device = try refusing { () throws(Rule) in try facts.device(named: name) }
+    if let unit = machine.mediated.first(where: { $0.name == device }) { return try open(unit) }
     if let kernel = machine.kernel {
       guard let index = kernel.devices.firstIndex(where: { $0.name == device }) else {
         throw .noDevice
@@ -111,19 +112,42 @@ struct GroupService: GroupServer {
       try unit.prepare(machine)
       let descriptor = try Descriptor(opening: machine.files.device(device.rawValue))
       exclusive.sweep()
-      let state = exclusive.group(index)
       let isFirst = !unit.isOpen(exclusive)
-      let driver = try state.container.map { (number) throws(Errno) in
-        try machine.replica(number.rawValue).withSession { session, _ in session.state.driver }
-      }
-      try refusing { () throws(Rule) in
-        try state.checkDeviceOpen(
-          of: facts, driver: driver ?? .none, isFirstOpen: isFirst, for: machine.caller)
-      }
+      try check(exclusive, isFirstOpen: isFirst)
       try descriptor.hold()
       if isFirst { try unit.open(exclusive) }
       return OpenedFile(
         file: OpenFile(kind: .device(unit.index)), descriptor: descriptor.relinquish(),
+        kind: .device, major: 0, minor: 0)
+    }
+  }
+}
+
+extension GroupService {
+  /// Whether a device of the group may be opened now.
+  private func check(_ exclusive: ExclusiveMachine, isFirstOpen: Bool) throws(Errno) {
+    let state = exclusive.group(index)
+    let driver = try state.container.map { (number) throws(Errno) in
+      try machine.replica(number.rawValue).withSession { session, _ in session.state.driver }
+    }
+    try refusing { () throws(Rule) in
+      try state.checkDeviceOpen(
+        of: facts, driver: driver ?? .none, isFirstOpen: isFirstOpen, for: machine.caller)
+    }
+  }
+
+  /// A device of a driver in user space, which may refuse.
+  private func open(_ unit: MediatedUnit) throws(Errno) -> OpenedFile {
+    try machine.exclusively { (exclusive) throws(Errno) in
+      try unit.prepare(machine)
+      let descriptor = try Descriptor(opening: machine.files.device(unit.name.rawValue))
+      exclusive.sweep()
+      let isFirst = !unit.isOpen(machine)
+      try check(exclusive, isFirstOpen: isFirst)
+      try descriptor.hold()
+      if isFirst { try unit.open(machine) }
+      return OpenedFile(
+        file: OpenFile(kind: .mediated(unit.index)), descriptor: descriptor.relinquish(),
         kind: .device, major: 0, minor: 0)
     }
   }

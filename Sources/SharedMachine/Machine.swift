@@ -27,6 +27,8 @@ public final class Machine: @unchecked Sendable {
   /// Where instructions are performed that only the processor knows.
   let scratch = Scratch()
   let units: [DeviceUnit]
+  /// The devices of drivers in user space.
+  let mediated: [MediatedUnit]
   /// Writes the conversation down; nil without `--trace`.
   let tracer: Tracer?
   let lockLimit = LockLimit()
@@ -71,6 +73,7 @@ public final class Machine: @unchecked Sendable {
     trapped = TrappedMappings()
     events = EventDescriptors(descriptors: descriptors)
     units = Self.units(of: platform, groups)
+    mediated = Self.mediated(of: platform, groups)
     tracer = image.options.contains(.trace) ? Tracer() : nil
   }
 
@@ -90,6 +93,7 @@ public final class Machine: @unchecked Sendable {
     trapped = TrappedMappings(copying: parent.trapped)
     events = EventDescriptors(descriptors: parent.events.descriptors)
     units = Self.units(of: platform, groups)
+    mediated = Self.mediated(of: platform, groups)
     tracer = parent.tracer.map { Tracer(forkedFrom: $0) }
   }
 
@@ -104,7 +108,7 @@ public final class Machine: @unchecked Sendable {
       facts.interruptsAreSafe = platform.iommus[function.iommu].isolatesInterrupts
       groups.append(facts)
     }
-    return groups
+    return groups + platform.mediated.compactMap { platform.facts(of: $0.group) }
   }
 
   /// Functions that vfio-pci holds, in the platform's order; others never get a file.
@@ -121,8 +125,28 @@ public final class Machine: @unchecked Sendable {
     return units
   }
 
+  private static func mediated(
+    of platform: Platform?, _ groups: [GroupFacts]
+  ) -> [MediatedUnit] {
+    guard let platform else { return [] }
+    return platform.mediated.enumerated().compactMap { index, device in
+      groups.firstIndex { $0.number == device.group }.map {
+        MediatedUnit(
+          index: index, place: platform.functions.count + index, device: device, group: $0)
+      }
+    }
+  }
+
   /// False in a child that fork made since.
   @inline(__always) public var isCurrent: Bool { process.isCurrent }
+
+  /// Tells the calling process, a child that fork made, from every other such child.
+  public var keyOfChild: UInt64 {
+    process.token &+ UInt64(UInt32(bitPattern: clinux_pid()))
+  }
+
+  /// Lets another thread run.
+  public func yield() { clinux_yield() }
 
   /// Runs `body` with the machine to itself.
   func exclusively<Result, Failure: Error>(

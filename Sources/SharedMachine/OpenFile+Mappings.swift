@@ -24,6 +24,8 @@ extension OpenFile {
     if case .kernelDevice = kind {
       return clinux_map(address.rawValue, length, protection, flags, descriptor, offset)
     }
+    // A mediated driver has no memory to show: vfio_device_fops_mmap().
+    if case .mediated = kind { return -Int64(Errno.invalidArgument.rawValue) }
     guard case .device(let index) = kind else { return -Int64(Errno.noDevice.rawValue) }
     let type = flags & MapFlag.typeMask
     let region: TrappedRegion

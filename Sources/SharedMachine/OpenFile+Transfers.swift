@@ -12,6 +12,10 @@ extension OpenFile {
     if case .kernelDevice = kind {
       return clinux_pread(descriptor, address.rawValue, count, offset)
     }
+    if case .mediated(let index) = kind {
+      return machine.mediated[index].transfer(
+        machine, descriptor, address, count: count, offset: offset, isWrite: false)
+    }
     let buffer = DeviceBuffer(address: address)
     return transfer(machine, descriptor, offset) { unit, offset, state, _ throws(Errno) in
       try unit.device.read(count: count, at: offset, &state, copyOut: buffer.put)
@@ -25,6 +29,10 @@ extension OpenFile {
   ) -> Int64 {
     if case .kernelDevice = kind {
       return clinux_pwrite(descriptor, address.rawValue, count, offset)
+    }
+    if case .mediated(let index) = kind {
+      return machine.mediated[index].transfer(
+        machine, descriptor, address, count: count, offset: offset, isWrite: true)
     }
     let buffer = DeviceBuffer(address: address)
     return transfer(machine, descriptor, offset) { unit, offset, state, environment throws(Errno) in

@@ -14,6 +14,8 @@ internal import UAPI
     case device(Int)
     /// By its place in `KernelMachine.devices`.
     case kernelDevice(Int)
+    /// By its place in `Machine.mediated`.
+    case mediated(Int)
   }
 
   let kind: Kind
@@ -35,7 +37,7 @@ extension OpenFile {
   var deviceIndex: Int? {
     switch kind {
     case .device(let index), .kernelDevice(let index): index
-    case .container, .group: nil
+    case .container, .group, .mediated: nil
     }
   }
 }
@@ -84,6 +86,8 @@ extension OpenFile {
       return machine.units[index].serve(machine, number, argument)
     case .kernelDevice(let index):
       return machine.serveKernelDevice(index, descriptor, number, argument)
+    case .mediated(let index):
+      return machine.mediated[index].serve(machine, number, argument)
     }
   }
 }

@@ -85,7 +85,8 @@ struct OwnerTable {
     return abandoned
   }
 
-  private static func isAlive(_ entry: Entry) -> Bool {
+  /// Whether the process still has the memory in which it maps.
+  static func isAlive(_ entry: Entry) -> Bool {
     // A file's place counts for as long as a mapping names it.
     if entry.keeper != nil { return false }
     var nothing: UInt8 = 0

@@ -40,6 +40,9 @@ internal import DMATypes
     try unsafe body(&(base + offset).assumingMemoryBound(to: Value.self).pointee)
   }
 
+  /// Where an offset stands in this process, for as long as this is kept.
+  func pointer(at offset: Int) -> UnsafeMutableRawPointer { unsafe base + offset }
+
   /// Copies bytes out of the file.
   func bytes(at offset: Int, count: Int) -> [UInt8] {
     unsafe [UInt8](UnsafeRawBufferPointer(start: base + offset, count: count))

@@ -140,6 +140,7 @@ struct ProcessNames: TraceNaming {
       .device(
         machine.kernel?.devices[index].name.rawValue ?? "",
         ordinal: names.ordinals[ObjectIdentifier(file)]?.ordinal ?? 1)
+    case .mediated(let index): .device(machine.mediated[index].name.rawValue, ordinal: 1)
     }
   }
 

@@ -18,6 +18,14 @@ public enum ContainerEvent: Hashable, Sendable {
   case unmapped(start: IOVA)
   /// The mapping that starts here has other memory behind it.
   case readdressed(start: IOVA, MappedMemory)
+  /// A mediated driver pinned pages of mappings, as often as it says.
+  case pinned(PageRun, times: UInt32)
+  /// A mediated driver gave pages back, each once.
+  case unpinned(PageRun)
+  /// A group's devices used the pin interface: what they pin is all that they write.
+  case limitedToPins(GroupNumber)
+  /// Drivers would not let go of the mapping that starts here: nothing more of it is pinned.
+  case unmapFailed(start: IOVA)
   /// Dirty tracking was switched, with every page clean.
   case trackingSet(Bool)
   /// Pages of mappings were written, or must be reported as if they had been.

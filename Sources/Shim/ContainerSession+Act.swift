@@ -153,6 +153,7 @@ extension ContainerSession where Backend: ReplicatedBackend {
     case .mapped(let mapping): adoptMapped(mapping)
     case .unmapped(let start): adoptUnmapped(start)
     case .readdressed(let start, let memory): adoptReaddressed(start, memory)
+    case .pinned, .unpinned, .limitedToPins, .unmapFailed: break
     case .trackingSet, .dirtied, .cleaned, .leftBehind: break
     case .restored(let snapshot): adoptRestored(snapshot)
     }

@@ -32,6 +32,8 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   public var state: ContainerState { container }
   /// What is mapped.
   @inlinable public var mappings: RangeMap<MappedMemory> { container.entries }
+  /// Whether drivers hold pages of mappings, so that they are asked before a mapping goes.
+  @inlinable public var hasPins: Bool { container.hasPins }
   /// How many mappings the container holds.
   @inlinable public var mappingCount: Int { container.entries.count }
   /// The module parameters that the next calls look at.

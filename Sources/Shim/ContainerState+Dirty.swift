@@ -36,8 +36,14 @@ extension ContainerState {
   /// Whether every page of every mapping is dirty, because a group writes memory without telling:
   /// `num_non_pinned_groups`.
   ///
-  /// Mediated devices tell; theirs will be the groups that never count here.
-  public var countsEveryPage: Bool { !domains.isEmpty && !reporting.contains(.precise) }
+  /// Mediated devices tell by pinning and copying, and so does any group that has ever pinned.
+  public var countsEveryPage: Bool {
+    !domains.isEmpty && !reporting.contains(.precise) && hasUntellingGroup
+  }
+
+  private var hasUntellingGroup: Bool {
+    groups.contains { $0.kind == .physical && !pinningGroups.contains($0.number) }
+  }
 
   /// The most bytes that a tracked mapping can have: 2³¹−1 pages.
   private var trackedBytesMaximum: UInt64 {
@@ -104,6 +110,20 @@ extension ContainerState {
     isTracking = isOn
     dirtyPages = DirtyPages()
     staleBits = [:]
+    dirtyPinnedPages(in: .all)
+  }
+
+  /// What drivers hold now they may write at any time: `vfio_dma_populate_bitmap()`.
+  private mutating func dirtyPinnedPages(in range: IOVARange) {
+    guard isTracking, hasPins else { return }
+    pins.forEach(in: range) { run, _ in
+      if let pages = run.evenRange { dirtyPages.insert(pages) }
+    }
+  }
+
+  mutating func commitCleaned(_ range: IOVARange) {
+    dirtyPages.remove(range)
+    dirtyPinnedPages(in: range)
   }
 
   mutating func commitLeftBehind(_ start: IOVA, _ bits: StaleBits) {
@@ -113,7 +133,7 @@ extension ContainerState {
   /// Once no group is left that writes without telling, whatever it wrote is reported once more:
   /// `vfio_iommu_populate_bitmap_full()`.
   mutating func dirtyEverythingLeft() {
-    guard isTracking, domains.isEmpty, !reporting.contains(.precise) else { return }
+    guard isTracking, !hasUntellingGroup, !reporting.contains(.precise) else { return }
     for mapping in entries { dirtyPages.insert(mapping.range) }
   }
 }

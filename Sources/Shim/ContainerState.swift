@@ -35,6 +35,15 @@ public struct ContainerState: Sendable {
   /// What reports left behind bitmaps, by where mappings start; only with `.staleBits`.
   var staleBits: [IOVA: StaleBits] = [:]
 
+  /// The pages that mediated drivers hold. Each lies in a mapping.
+  public internal(set) var pins = PageCounts()
+  /// Where the mappings start that drivers would not let go of.
+  public internal(set) var failedUnmaps: Set<IOVA> = []
+  /// The groups whose devices have pinned: `pinned_page_dirty_scope`. Mediated ones need not.
+  public internal(set) var pinningGroups: Set<GroupNumber> = []
+  /// Whether a mapping's removal has anything to do with pins.
+  @usableFromInline var hasPins = false
+
   /// A container without groups.
   public init(
     parameters: ModuleParameters = ModuleParameters(), reporting: DirtyReporting = []
@@ -69,7 +78,9 @@ extension ContainerState: Equatable {
   /// Whether both hold the same, mapping by mapping.
   public static func == (a: Self, b: Self) -> Bool {
     a.parameters == b.parameters && a.snapshot == b.snapshot && a.pageSizes == b.pageSizes
-      && a.invalidAddressCount == b.invalidAddressCount && a.mappings.count == b.mappings.count
+      && a.invalidAddressCount == b.invalidAddressCount && a.pins == b.pins
+      && a.failedUnmaps == b.failedUnmaps && a.pinningGroups == b.pinningGroups
+      && a.mappings.count == b.mappings.count
       && a.dirtyPages == b.dirtyPages && a.staleBits == b.staleBits
       && zip(a.mappings, b.mappings).allSatisfy { $0.range == $1.range && $0.value == $1.value }
   }
@@ -110,6 +121,7 @@ extension ContainerState {
       }
     guard let removed else { return }
     if removed.value.addressIsInvalid { adjustInvalidAddressCount(by: -1) }
+    if hasPins { forgetPins(in: removed.range) }
     if isTracking { forgetDirtyPages(of: removed.range) }
   }
 
@@ -125,9 +137,13 @@ extension ContainerState {
     case .readdressed(let start, let memory): commitReaddressed(start, memory)
     case .trackingSet(let isOn): commitTracking(isOn)
     case .dirtied(let range): if isTracking { dirtyPages.insert(range) }
-    case .cleaned(let range): dirtyPages.remove(range)
+    case .cleaned(let range): commitCleaned(range)
     case .leftBehind(let start, let bits): commitLeftBehind(start, bits)
     case .restored(let snapshot): commitRestored(snapshot)
+    case .pinned(let run, let times): commitPinned(run, times: times)
+    case .unpinned(let run): commitUnpinned(run)
+    case .limitedToPins(let group): pinningGroups.insert(group)
+    case .unmapFailed(let start): commitUnmapFailed(start)
     case .mapped, .unmapped: break
     }
   }
@@ -147,12 +163,13 @@ extension ContainerState {
 
   private mutating func commitLeft(_ number: GroupNumber) {
     guard let index = groups.firstIndex(where: { $0.number == number }) else { return }
+    let tells = pinningGroups.remove(number) != nil
     let facts = groups.remove(at: index)
     if groups.isEmpty {
       self = ContainerState(parameters: parameters, reporting: reporting)
     } else if driver.isType1 {
       detach(number)
-      if facts.kind == .physical { dirtyEverythingLeft() }
+      if facts.kind == .physical, !tells { dirtyEverythingLeft() }
     }
   }
 

@@ -140,6 +140,41 @@ public enum Rule: Error, Hashable, Sendable, CaseIterable {
   case deviceBeforeDriver
   /// A device without an IOMMU wants CAP_SYS_RAWIO: `vfio_device_group_use_iommu()`.
   case deviceNeedsRawIO
+
+  // MARK: Mediated devices pin and access memory
+
+  /// No page is asked for: `vfio_pin_pages()`.
+  case pinOfNothing
+  /// The driver could not be told to let go: `vfio_pin_pages()`.
+  case pinWithoutUnmapHook
+  /// More pages than one call may pin, or fewer than none: `vfio_device_container_pin_pages()`.
+  case pinOfTooManyPages
+  /// Version 1 does not pin for drivers: `vfio_iommu_type1_pin_pages()`.
+  case pinInVersion1
+  /// Some mapping's address is invalid: `vfio_iommu_type1_pin_pages()`.
+  case pinWhileAddressInvalid
+  /// A page is not mapped: `vfio_iommu_type1_pin_pages()`.
+  case pinNotMapped
+  /// The mapping does not allow all that is asked for: `vfio_iommu_type1_pin_pages()`.
+  case pinExceedsAccess
+  /// The mapping's unmapping failed because a driver held on to it; as `iopt_unmap_iova_range()`
+  /// leaves an area without new access.
+  case pinInFailedUnmap
+  /// Drivers still hold pages after all rounds: `iopt_unmap_iova_range()`. At this point
+  /// `vfio_dma_do_unmap()` stops the kernel.
+  case unmapOfHeldPages
+  /// The driver has nothing to copy: `vfio_dma_rw()`.
+  case copyOfNothing
+  /// Some mapping's address is invalid: `vfio_iommu_type1_dma_rw()`.
+  case copyWhileAddressInvalid
+  /// An address is not mapped: `vfio_iommu_type1_dma_rw_chunk()`.
+  case copyNotMapped
+  /// Not readable, or to be written and not writable: `vfio_iommu_type1_dma_rw_chunk()`.
+  case copyExceedsAccess
+  /// The process that mapped the memory is gone: `vfio_iommu_type1_dma_rw_chunk()`.
+  case copyOfTheDead
+  /// The memory is another process's: `vfio_iommu_type1_dma_rw_chunk()`.
+  case copyInAnotherProcess
 }
 
 extension Rule {
@@ -154,18 +189,23 @@ extension Rule {
       .dirtyRangeUnaligned, .dirtyTrackingIsOff, .groupAlreadyAttached, .nestingRefused,
       .apertureConflicts, .reservedRegionIsMapped, .noUsableAddressLeft, .groupHasContainer,
       .groupHasNoContainer, .deviceOptionUnknown, .deviceTokenMalformed, .deviceTakesNoToken,
-      .deviceWithoutContainer, .deviceBeforeDriver:
+      .deviceWithoutContainer, .deviceBeforeDriver, .pinOfNothing, .pinWithoutUnmapHook,
+      .pinNotMapped, .copyOfNothing, .copyNotMapped:
       .invalidArgument
     case .unknownContainerCall, .noIOMMUKnowsNoCall, .unknownGroupCall:
       .notTypewriter
     case .noIOMMUDriverNeedsRawIO, .noIOMMUGroupNeedsRawIO, .groupKindsMix, .groupNotViable,
-      .interruptsNotIsolated, .groupOpenNeedsRawIO, .deviceNeedsRawIO:
+      .interruptsNotIsolated, .groupOpenNeedsRawIO, .deviceNeedsRawIO, .pinExceedsAccess,
+      .copyExceedsAccess, .copyOfTheDead:
       .notPermitted
     case .driverTypeUnknown, .groupHasNoIOMMU, .groupHasNoDevice, .deviceNotFound: .noDevice
     case .invalidationWithEmulatedGroup, .attachWhileAddressInvalid, .groupAlreadyOpen,
-      .groupDeviceIsOpen:
+      .groupDeviceIsOpen, .pinWhileAddressInvalid, .copyWhileAddressInvalid:
       .busy
-    case .dirtyPagesInVersion1: .accessDenied
+    case .dirtyPagesInVersion1, .pinInVersion1: .accessDenied
+    case .pinOfTooManyPages: .tooBig
+    case .pinInFailedUnmap, .unmapOfHeldPages: .deadlock
+    case .copyInAnotherProcess: .badAddress
     case .newAddressWithoutMapping: .notFound
     case .mapOverlaps: .exists
     case .mapLimitReached: .noSpace

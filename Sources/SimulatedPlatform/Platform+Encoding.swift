@@ -48,6 +48,12 @@ extension Platform {
       writer.put(function.memoryBase)
       writer.put(function.interruptLine)
     }
+    writer.put(UInt32(mediated.count))
+    for device in mediated {
+      writer.put(device.name.rawValue)
+      writer.put(device.group.rawValue)
+      writer.put(device.driver)
+    }
     return writer.bytes
   }
 
@@ -64,7 +70,7 @@ extension Platform {
   }
 
   /// "ioasid", and the version of the form.
-  private static var signature: [UInt8] { Array("ioasid".utf8) + [0, 1] }
+  private static var signature: [UInt8] { Array("ioasid".utf8) + [0, 2] }
 
   private init(from reader: inout ByteReader) throws(Malformed) {
     let parameters = Parameters(
@@ -76,7 +82,16 @@ extension Platform {
     for _ in 0..<(try reader.take() as UInt32) { bridges.append(try Bridge(from: &reader)) }
     var functions: [Function] = []
     for _ in 0..<(try reader.take() as UInt32) { functions.append(try Function(from: &reader)) }
-    self.init(iommus: iommus, bridges: bridges, functions: functions, parameters: parameters)
+    var mediated: [Mediated] = []
+    for _ in 0..<(try reader.take() as UInt32) {
+      mediated.append(
+        Mediated(
+          name: DeviceName(rawValue: try reader.takeText()),
+          group: GroupNumber(rawValue: try reader.take()), driver: try reader.takeText()))
+    }
+    self.init(
+      iommus: iommus, bridges: bridges, functions: functions, parameters: parameters,
+      mediated: mediated)
   }
 }
 

@@ -5,13 +5,20 @@ internal import LegacyVFIO
 extension Platform {
   /// Every group, ascending.
   public var groups: [GroupNumber] {
-    Set(functions.map(\.group) + bridges.map(\.group)).sorted()
+    Set(functions.map(\.group) + bridges.map(\.group) + mediated.map(\.group)).sorted()
   }
 
   /// Every function of a group, bridges included, ascending.
   public func members(of group: GroupNumber) -> [PCIAddress] {
     (functions.filter { $0.group == group }.map(\.address)
       + bridges.filter { $0.group == group }.map(\.address)).sorted()
+  }
+
+  /// Registers a mediated device, in the next group that nothing is in.
+  public mutating func add(mediated name: DeviceName, driver: String) {
+    let group = groups.last.map { $0.rawValue + 1 } ?? 0
+    mediated.append(
+      Mediated(name: name, group: GroupNumber(rawValue: group), driver: driver))
   }
 
   /// The function at an address; nil for a bridge and where there is nothing.
@@ -42,6 +49,11 @@ extension Platform {
   /// What a container must know of a group; nil when there is none of that number, or none of its
   /// members is bound to vfio-pci, so that it has no node.
   public func facts(of group: GroupNumber) -> GroupFacts? {
+    if let device = mediated.first(where: { $0.group == group }) {
+      return GroupFacts(
+        number: group, kind: .emulated, devices: [device.name], isViable: true,
+        reservedRegions: [], interruptsAreSafe: true, iommu: nil)
+    }
     let members = functions.filter { $0.group == group }
     let bound = members.filter { $0.driver == .vfio }
     guard let first = bound.first, iommus.indices.contains(first.iommu) else { return nil }

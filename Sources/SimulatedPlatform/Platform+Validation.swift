@@ -6,6 +6,7 @@ extension Platform {
   /// and the reason.
   public var problem: String? {
     iommuProblem ?? bridgeProblem ?? functionProblem ?? groupProblem ?? memoryProblem
+      ?? mediatedProblem
   }
 
   private var iommuProblem: String? {
@@ -98,6 +99,24 @@ extension Platform {
       }
       guard seen.insert(function.memoryBase).inserted else {
         return "\(place): another function's BAR is there"
+      }
+    }
+    return nil
+  }
+
+  private var mediatedProblem: String? {
+    var names = Set(functions.map(\.address.name))
+    var taken = Set(functions.map(\.group) + bridges.map(\.group))
+    for (index, device) in mediated.enumerated() {
+      let name = device.name.rawValue
+      let place = "mediated[\(index)]"
+      guard !name.isEmpty, name != ".", name != "..", !name.contains("/"), name.utf8.count < 128
+      else { return "\(place).name: is no file's name" }
+      guard names.insert(device.name).inserted else {
+        return "\(place).name: \(name) is there twice"
+      }
+      guard taken.insert(device.group).inserted else {
+        return "\(place).group: something else is in group \(device.group.rawValue)"
       }
     }
     return nil

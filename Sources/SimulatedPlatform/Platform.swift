@@ -14,12 +14,15 @@ public struct Platform: Hashable, Sendable {
   public var functions: [Function]
   /// The module parameters.
   public var parameters: Parameters
+  /// The mediated devices, each in a group of its own, in the order in which they were registered.
+  public var mediated: [Mediated]
 
   /// States a machine.
   public init(
     iommus: [IOMMU], bridges: [Bridge], functions: [Function],
-    parameters: Parameters = Parameters()
+    parameters: Parameters = Parameters(), mediated: [Mediated] = []
   ) {
+    self.mediated = mediated
     self.iommus = iommus
     self.bridges = bridges
     self.functions = functions
@@ -130,6 +133,23 @@ public struct Platform: Hashable, Sendable {
       self.iommu = iommu
       self.memoryBase = memoryBase
       self.interruptLine = interruptLine
+    }
+  }
+
+  /// A device that a driver in user space makes, with no IOMMU behind it.
+  public struct Mediated: Hashable, Sendable {
+    /// What programs and sysfs call it.
+    public var name: DeviceName
+    /// Its IOMMU group, which nothing else is in.
+    public var group: GroupNumber
+    /// The path of the shared object that is its driver.
+    public var driver: String
+
+    /// States a device.
+    public init(name: DeviceName, group: GroupNumber, driver: String) {
+      self.name = name
+      self.group = group
+      self.driver = driver
     }
   }
 

@@ -51,6 +51,8 @@ struct Bench {
     self.program = program
   }
 
+  mutating func add(_ row: BenchRow) { rows.append(row) }
+
   mutating func measure() throws(Refusal) {
     let small = try calls(1000, passes: 40, goal: nil)
     let middle = try calls(effort.middle, passes: 8, goal: 1.3)
@@ -61,6 +63,7 @@ struct Bench {
     addMemory("dense", middle)
     addMemory("scattered", scattered)
     try addLookUps()
+    try addPins()
     try addForeignIoctl()
     try addStart()
     try addResidentMemory()

@@ -35,6 +35,15 @@ struct BenchProgram {
         of: inRun ? [tool, "run", "--platform", platform.path, "--"] + words : words))
   }
 
+  /// The same with the driver that pins.
+  func runPinning(_ words: [String]) throws(Refusal) -> Lines {
+    let slash = program.utf8.lastIndex(of: UInt8(ascii: "/")) ?? program.startIndex
+    let driver = program[..<slash] + "/libioasid-bench-driver.so"
+    return Lines(
+      text: try System.output(
+        of: [tool, "run", "--mediated", "ioasid-bench-driver=\(driver)", "--", program] + words))
+  }
+
   /// Lines of a name and figures.
   struct Lines {
     let text: String

@@ -77,7 +77,8 @@ struct BenchReport {
       made again, journal rewrites included. The mappings share 1024 resident pages, and the page
       is touched. The ratio is to a no-op ioctl on /dev/null in the same process and run; growth
       to the ratio among 1000 mappings. Memory is the process's resident memory, shared memory
-      included, over the mappings.
+      included, over the mappings. pin, unpin: 64 MiB of resident 4 KiB pages, by a driver's calls
+      of 512 pages, and by one access-object call (pin and unpin) for all of them.
 
       """
   }

@@ -6,13 +6,15 @@ enum Help {
     Runs programs written for legacy VFIO, unmodified, on I/O address spaces.
 
     ioasid run [--backend software|iommufd|auto] [--platform FILE] [--trace FILE] [--verbose]
-               [--precise-dirty] [--bug-compatible] -- PROGRAM [ARGUMENT…]
+               [--precise-dirty] [--bug-compatible] [--mediated [NAME=]DRIVER.so]…
+               -- PROGRAM [ARGUMENT…]
         Becomes PROGRAM, in a view of a machine with legacy VFIO.
         --backend   what translates: software, the default, is the embedded IOMMU with simulated
                     devices; iommufd is this machine's /dev/iommu with its own devices; auto takes
                     what works here, and says on stderr which and why
         --platform  the machine to show, as JSON; without it the built-in one
         --trace     appends the conversation to FILE, one line a call
+        --mediated  adds a device that a driver in user space makes (vfio_ioasid.h)
         --verbose   tells on stderr what devices do wrong
         --precise-dirty   counts pages as dirty that devices wrote, not all of them as type1 does
         --bug-compatible  leaves the bits in dirty bitmaps that Linux 6.12 forgets there

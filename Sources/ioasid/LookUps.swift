@@ -75,7 +75,8 @@ enum LookUps {
     return (now() - began) / Double(calls)
   }
 
-  private static func now() -> Double {
+  /// Nanoseconds of the monotonic clock.
+  static func now() -> Double {
     var time = timespec()
     unsafe clock_gettime(CLOCK_MONOTONIC, &time)
     return Double(time.tv_sec) * 1e9 + Double(time.tv_nsec)

@@ -16,12 +16,19 @@ enum RunCommand {
     var platform: String?
     var trace: String?
     var options: MachineImage.Options = []
+    /// `NAME=PATH` or `PATH` of each mediated device.
+    var mediated: [String] = []
     var program: [String] = []
   }
 
   static func run(_ words: [String]) throws(Refusal) {
     let arguments = try parse(words)
-    let platform = try arguments.platform.map(PlatformCommand.load) ?? .builtIn
+    var platform = try arguments.platform.map(PlatformCommand.load) ?? .builtIn
+    guard arguments.mediated.isEmpty || arguments.backend == .software else {
+      throw Refusal(
+        "--mediated adds to the simulated platform: use --backend software", status: Refusal.usage)
+    }
+    for device in arguments.mediated { try MediatedOption(device).add(to: &platform) }
     let program = try Program(arguments.program)
     let preload = try Program.preload()
     if let trace = arguments.trace { try checkTrace(trace) }
@@ -82,6 +89,7 @@ enum RunCommand {
       switch name {
       case "--backend": arguments.backend = try backend(value())
       case "--platform": arguments.platform = try value()
+      case "--mediated": arguments.mediated.append(try value())
       case "--trace": arguments.trace = try value()
       case "--verbose" where joined == nil: arguments.options.insert(.verbose)
       case "--bug-compatible" where joined == nil: arguments.options.insert(.bugCompatible)

@@ -34,6 +34,12 @@ struct SimulatedView: RunView {
       files.note(file, .deviceFile, index, 0, 0)
       try files.makeFile("\(RunPaths.states)/\(function.address.name)")
     }
+    for (index, device) in platform.mediated.enumerated() {
+      let file = "\(RunPaths.devices)/\(device.name.rawValue)"
+      try files.makeFile(file)
+      files.note(file, .deviceFile, platform.functions.count + index, 0, 0)
+      try files.makeFile("\(RunPaths.states)/\(device.name.rawValue)")
+    }
     files.image.platform = platform.encoded
     files.image.groupCount = view.groups.count
     return view.roots

@@ -26,14 +26,31 @@ enum Tool {
       .appending(path: "conversation-\(UUID().uuidString)")
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: directory) }
-    let source = name == "edu-copy" ? "edu-copy/main.c" : "conversations/\(name).c"
+    let isMediated = name.hasPrefix("mediated-")
+    let source =
+      name == "edu-copy"
+      ? "edu-copy/main.c" : "conversations/\(isMediated ? "mediated/" : "")\(name).c"
     let program = directory.appending(path: name).path
+    try compile(["-pthread", programs.appending(path: source).path], to: program)
+    return try run(
+      [program], options: options + (isMediated ? drivers(from: programs, in: directory) : []))
+  }
+
+  /// The two drivers that pin on command, built, as options of the tool.
+  private static func drivers(from programs: URL, in directory: URL) throws -> [String] {
+    let source = programs.appending(path: "mediated/ioasid-pins.c").path
+    let header = ConversationTests.root.appending(path: "Sources/CMediated").path
+    return try [("ioasid-pins", "-DHEARS"), ("ioasid-deaf", "-DDEAF")].flatMap { name, flag in
+      let driver = directory.appending(path: "\(name).so").path
+      try compile([flag, "-shared", "-fPIC", "-I", header, source], to: driver)
+      return ["--mediated", driver]
+    }
+  }
+
+  private static func compile(_ arguments: [String], to output: String) throws {
     let clang = try #require(find("clang"), "the Swift toolchain has clang")
-    let built = try spawn([
-      clang, "-O1", "-w", "-pthread", "-o", program, programs.appending(path: source).path,
-    ])
-    try #require(built.status == 0, "\(name) does not compile")
-    return try run([program], options: options)
+    let built = try spawn([clang, "-O1", "-w", "-o", output] + arguments)
+    try #require(built.status == 0, "\(output) does not compile")
   }
 
   /// What a program prints under the tool, with its exit status as the last line, as recordings

@@ -6,8 +6,9 @@ import Testing
 /// MIGRATION.md's table of rules, held to the program's.
 struct RuleTable {
   static let numbers: [String: Int32] = [
-    "EPERM": 1, "ENOENT": 2, "EBADF": 9, "EACCES": 13, "EFAULT": 14, "EBUSY": 16, "EEXIST": 17,
-    "ENODEV": 19, "EINVAL": 22, "ENOTTY": 25, "ENOSPC": 28, "EBADFD": 77,
+    "EPERM": 1, "ENOENT": 2, "E2BIG": 7, "EBADF": 9, "EACCES": 13, "EFAULT": 14, "EBUSY": 16,
+    "EEXIST": 17,
+    "ENODEV": 19, "EINVAL": 22, "ENOTTY": 25, "ENOSPC": 28, "EDEADLK": 35, "EBADFD": 77,
   ]
 
   /// What is wrong with the rows `| `name` | ERRNO | cause |`: one sentence each.

@@ -34,6 +34,26 @@ enum Workshop {
     }
   }
 
+  /// A mediated driver of `Tests/Programs/mediated`, built now, as an option of the tool.
+  static func mediated(_ name: String) throws -> [String] {
+    let key = "mediated/\(name)"
+    let path = try built.withLock { built in
+      if let path = built[key] { return path }
+      try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+      let path = directory.appending(path: "\(name).so").path
+      let header = programs.deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Sources/CMediated").path
+      let source = programs.appending(path: "\(key).c").path
+      let outcome = try Outcome(of: [
+        "clang", "-O1", "-shared", "-fPIC", "-I", header, "-o", path, source,
+      ])
+      try #require(outcome.status == 0, "\(name) does not compile: \(outcome.output)")
+      built[key] = path
+      return path
+    }
+    return ["--mediated", path]
+  }
+
   /// Runs a command under the tool with the lab's limit of descriptors.
   static func run(
     _ command: [String], options: [String] = [], seconds: Int = 120

@@ -2,7 +2,7 @@ import AddressSpaces
 import DMATypes
 
 /// A backend that holds what it was told, writes each call down, and fails the one it is asked to.
-struct RecordingBackend: ReplicatedBackend {
+struct RecordingBackend: ReplicatedBackend, AccessBackend {
   struct Table: Equatable {
     var space: IOASID
     var members: [GroupNumber]
@@ -13,6 +13,8 @@ struct RecordingBackend: ReplicatedBackend {
     var spaces: [IOASID: [IOVA: Mapping]] = [:]
     var claimed: Set<GroupNumber> = []
     var tables: [HardwareTableID: Table] = [:]
+    /// Pages whose memory is kept, and how often.
+    var pinned: [Mapping: Int] = [:]
   }
 
   var content = Content()
@@ -27,7 +29,7 @@ struct RecordingBackend: ReplicatedBackend {
 
   init() {}
 
-  private mutating func note(_ call: String) throws(Errno) {
+  mutating func note(_ call: String) throws(Errno) {
     calls.append(call)
     defer { failable += 1 }
     if failable == failing { throw Self.failure }
@@ -100,6 +102,56 @@ struct RecordingBackend: ReplicatedBackend {
   mutating func adopt(_ mapping: Mapping, in space: IOASID) {
     calls.append("adopt \(hexadecimal(mapping.range))")
     content.spaces[space]?[mapping.range.start] = mapping
+  }
+}
+
+extension RecordingBackend {
+  mutating func pin(_ part: Mapping, isCharged: Bool, in space: IOASID) throws(Errno) {
+    try note("pin \(hexadecimal(part.range))\(isCharged ? " charged" : "")")
+    for page in part.pages { content.pinned[page, default: 0] += 1 }
+  }
+
+  mutating func unpin(_ part: Mapping, in space: IOASID) {
+    calls.append("unpin \(hexadecimal(part.range))")
+    for page in part.pages {
+      let left = content.pinned[page, default: 0] - 1
+      precondition(left >= 0)
+      content.pinned[page] = left == 0 ? nil : left
+    }
+  }
+
+  func isAlive(_ owner: MemoryOwner) -> Bool { true }
+
+  func load(_ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress) throws(Errno) {
+    for index in bytes.indices {
+      bytes[index] = UInt8(truncatingIfNeeded: address.rawValue &+ UInt64(index))
+    }
+  }
+
+  func store(_ bytes: UnsafeRawBufferPointer, to address: UserAddress) throws(Errno) {
+    if address.rawValue & 0xfff == 0xbad { throw .badAddress }
+  }
+
+  func read(
+    _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress, of memory: MappedMemory,
+    in space: IOASID
+  ) throws(Errno) { try load(bytes, from: address) }
+
+  func write(
+    _ bytes: UnsafeRawBufferPointer, to address: UserAddress, of memory: MappedMemory,
+    in space: IOASID
+  ) throws(Errno) { try store(bytes, to: address) }
+}
+
+extension Mapping {
+  /// Its pages, one by one.
+  fileprivate var pages: [Mapping] {
+    stride(from: 0, through: range.last.rawValue - range.start.rawValue, by: 4096).map { distance in
+      let start = range.start.rawValue + distance
+      return Mapping(
+        range: IOVARange(start: IOVA(start), last: IOVA(start + 4095)),
+        memory: MappedMemory(rawValue: memory.rawValue + distance))
+    }
   }
 }
 

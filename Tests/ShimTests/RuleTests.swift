@@ -216,7 +216,90 @@ private let groupCases: [RuleCase] = [
   },
 ]
 
-private let cases = driverCases + mappingCases + joinCases + groupCases
+@Sendable private func pinned(type: UInt64 = 3) throws -> Container {
+  var container = try Container([group(7, .emulated)], type: type)
+  try container.map(page)
+  if type == 3 { _ = try container.pin(0x1000, 1) }
+  return container
+}
+
+/// A pin, up to the page that refuses it.
+private func pin(
+  _ rule: Rule, _ errno: Int32, iova: UInt64 = 0x1000, count: Int = 1, protection: UInt32 = 3,
+  hasUnmapHook: Bool = true, in world: @escaping @Sendable () throws -> Container = { try pinned() }
+) -> RuleCase {
+  RuleCase(rule, errno, world) { state, _ in
+    let plan = try state.plan(
+      pinning: PinRequest(
+        group: GroupNumber(rawValue: 7), iova: IOVA(iova), count: count, protection: protection,
+        hasUnmapHook: hasUnmapHook))
+    if let refusal = plan.refusal { throw refusal }
+  }
+}
+
+/// A copy by a driver, up to the address that refuses it.
+private func copy(
+  _ rule: Rule, _ errno: Int32, iova: UInt64 = 0x1000, count: UInt64 = 8, owner: UInt8 = 5,
+  in world: @escaping @Sendable () throws -> Container = { try pinned() }
+) -> RuleCase {
+  RuleCase(rule, errno, world) { state, _ in
+    let plan = try state.plan(
+      copying: count, at: IOVA(iova), access: .write, by: MemoryOwner(rawValue: owner))
+    if let refusal = plan.refusal { throw refusal }
+  }
+}
+
+@Sendable private func invalidated() throws -> Container {
+  var container = try withPage(group())
+  _ = try container.perform(unmapRequest(0x1000, 0x1000, invalidates: true))
+  return container
+}
+
+private let pinCases: [RuleCase] = [
+  pin(.pinOfNothing, 22, count: 0),
+  pin(.pinWithoutUnmapHook, 22, hasUnmapHook: false),
+  pin(.pinOfTooManyPages, 7, count: 513),
+  pin(.pinOfTooManyPages, 7, count: -1),
+  pin(.pinInVersion1, 13, in: { try pinned(type: 1) }),
+  pin(.pinWhileAddressInvalid, 16, in: { try invalidated() }),
+  pin(.pinNotMapped, 22, count: 2),
+  pin(.pinExceedsAccess, 1, protection: 4),
+  pin(
+    .pinInFailedUnmap, 35,
+    in: {
+      var container = try pinned()
+      var stubborn = Stubborn(times: .max)
+      #expect(
+        errno { () throws(Errno) in try container.letGo(0x1000, 0x1000, &stubborn) } == .deadlock)
+      return container
+    }),
+  RuleCase(.unmapOfHeldPages, 35, { try pinned() }) { state, _ in
+    try state.checkLetGo(of: page)
+  },
+  copy(.copyOfNothing, 22, count: 0),
+  copy(.copyWhileAddressInvalid, 16, in: { try invalidated() }),
+  copy(.copyNotMapped, 22, iova: 0x1ffc),
+  copy(
+    .copyExceedsAccess, 1,
+    in: {
+      var container = try Container([group(7, .emulated)])
+      _ = try container.perform(
+        .map(
+          MapRequest(
+            access: .write, replacesAddress: false, address: UserAddress(0), iova: IOVA(0x1000),
+            size: 0x1000)))
+      return container
+    }),
+  copy(.copyInAnotherProcess, 14, owner: 6),
+  RuleCase(.copyOfTheDead, 1, { try pinned() }) { state, _ in
+    let plan = try state.plan(
+      copying: 8, at: IOVA(0x1000), access: .read, by: MemoryOwner(rawValue: 6),
+      isAlive: { _ in false })
+    if let refusal = plan.refusal { throw refusal }
+  },
+]
+
+private let cases = driverCases + mappingCases + joinCases + groupCases + pinCases
 
 @Suite struct RuleTests {
   @Test("Every refusal has a way in")

@@ -27,7 +27,8 @@ struct BenchTests {
     "map-growth", "unmap-growth", "map-6500-scattered", "unmap-6500-scattered", "memory-dense",
     "memory-dense-after-churn", "journal-dense-after-churn", "memory-scattered",
     "memory-scattered-after-churn", "journal-scattered-after-churn", "look-up-6500",
-    "look-up-20000", "other-ioctl", "process-start", "resident-memory",
+    "look-up-20000", "pin-512", "unpin-512", "pin-access-16384", "other-ioctl", "process-start",
+    "resident-memory",
   ]
 
   @Test(.enabled(if: Tool.canBuildViews, "needs namespaces"))

@@ -83,6 +83,16 @@ void clinux_collapse(uint64_t address, uint64_t length);
 /// A private page that a forked child finds zeroed (MADV_WIPEONFORK). Null when there is no memory.
 uint64_t *_Nullable clinux_wiped_page(void);
 int32_t clinux_pid(void);
+
+/// Lets another thread run.
+void clinux_yield(void);
+
+/// The calling thread, as this process tells its threads apart.
+uint64_t clinux_thread(void);
+
+/// The driver's functions in a shared object: the symbol `vfio_ioasid_driver`; null when the object
+/// cannot be loaded or has none.
+const void *_Nullable clinux_load_driver(const char *_Nonnull path);
 uint64_t clinux_random(void);
 /// The soft RLIMIT_MEMLOCK in bytes.
 uint64_t clinux_lock_limit(void);
@@ -105,6 +115,10 @@ int32_t clinux_read_process(int32_t pid, uint64_t token_address, uint64_t token,
                             size_t count);
 int32_t clinux_write_process(int32_t pid, uint64_t token_address, uint64_t token, uint64_t to,
                              const void *_Nonnull from, size_t count);
+
+/// Asks for each page of a page-aligned run of another process's memory: the bytes of those that are there before
+/// the first that is not. −ESRCH when the process does not hold the token.
+int64_t clinux_touch_process(int32_t pid, uint64_t token_address, uint64_t token, uint64_t from, uint64_t count);
 
 /// Copies between here and pages of this process whatever mprotect made of them since, as a pin would have kept them
 /// (writes of shared memory aside, where the kernel does not force). 0 or -EFAULT.

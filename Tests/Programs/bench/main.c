@@ -163,9 +163,12 @@ static void starts(long runs) {
   }
 }
 
+// Beside this file.
+void pins(long pages, long batch, long runs);
+
 static void usage(void) {
-  fputs("usage: ioasid-bench dma COUNT SCATTERED RUNS PASSES BATCH | ioctl RUNS | starts RUNS | rest | nothing |\n"
-        "       costs fresh|huge|scattered RUNS GROUP [DEVICE]\n", stderr);
+  fputs("usage: ioasid-bench dma COUNT SCATTERED RUNS PASSES BATCH | ioctl RUNS | starts RUNS | rest | pins PAGES BATCH RUNS |\n"
+        "       nothing | costs fresh|huge|scattered RUNS GROUP [DEVICE]\n", stderr);
   exit(2);
 }
 
@@ -181,6 +184,8 @@ int main(int count, char **words) {
     printf("resident %ld\n", resident());
   else if (!strcmp(words[1], "starts") && count == 3)
     starts(atol(words[2]));
+  else if (!strcmp(words[1], "pins") && count == 5)
+    pins(atol(words[2]), atol(words[3]), atol(words[4]));
   else if (!strcmp(words[1], "costs") && (count == 5 || count == 6)) {
     if (!costs(words[2], words[4], words[5], atol(words[3]))) usage();
   } else if (strcmp(words[1], "nothing"))

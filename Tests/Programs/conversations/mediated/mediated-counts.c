@@ -1,0 +1,72 @@
+// How often each page is held: by mapping and by the address it was asked for at.
+#include "pins.h"
+
+static int container, d;
+
+int main(void) {
+  struct session s = start_mediated(PINS, VFIO_TYPE1v2_IOMMU);
+  container = s.container, d = s.device;
+  unsigned char *p = numbered_pages(16);
+  heading("held three times, given back three times");
+  MAP(READ_WRITE, p, 0x100000, 4 * PAGE);
+  for (int i = 0; i < 3; i++) pin(d, 0x101000, 1, 3);
+  unpin(d, 0x101000, 1);
+  unpin(d, 0x101000, 1);
+  UNMAP(0x100000, 4 * PAGE);
+  told(d);
+  heading("all given back: nobody is told");
+  MAP(READ_WRITE, p, 0x100000, 4 * PAGE);
+  pin(d, 0x101000, 2, 3);
+  pin(d, 0x102000, 1, 3);
+  unpin(d, 0x101000, 1);
+  unpin(d, 0x102000, 1);
+  unpin(d, 0x102000, 1);
+  UNMAP(0x100000, 4 * PAGE);
+  told(d);
+  heading("given back once too often");
+  MAP(READ_WRITE, p, 0x100000, 4 * PAGE);
+  pin(d, 0x100000, 1, 3);
+  for (int i = 0; i < 3; i++) unpin(d, 0x100000, 1);
+  pin(d, 0x100000, 1, 3);
+  UNMAP(0x100000, 4 * PAGE);
+  told(d);
+  heading("odd addresses are pages of their own");
+  MAP(READ_WRITE, p, 0x100000, 4 * PAGE);
+  pin(d, 0x100800, 1, 3);
+  pin(d, 0x100801, 2, 3);
+  unpin(d, 0x100000, 1);
+  UNMAP(0x100000, 4 * PAGE);
+  told(d);
+  heading("over mappings that follow one another");
+  MAP(READ_WRITE, p, 0x200000, 2 * PAGE);
+  MAP(READ_ONLY, p + 8 * PAGE, 0x202000, 2 * PAGE);
+  pin(d, 0x200000, 4, 1);
+  pin(d, 0x200000, 4, 3);
+  UNMAP(0x200000, 2 * PAGE);
+  told(d);
+  pin(d, 0x202000, 1, 1);
+  UNMAP(0x202000, 2 * PAGE);
+  told(d);
+  heading("wild counts are ignored");
+  MAP(READ_WRITE, p, 0x100000, 4 * PAGE);
+  pin(d, 0x100000, 2, 3);
+  unpin(d, 0x100000, 0);
+  unpin(d, 0x100000, -1);
+  unpin(d, 0x100000, 513);
+  UNMAP(0x100000, 4 * PAGE);
+  told(d);
+  heading("more than is mapped: as far as it goes");
+  MAP(READ_WRITE, p, 0x100000, 4 * PAGE);
+  pin(d, 0x102000, 2, 3);
+  unpin(d, 0x102000, 9);
+  UNMAP(0x100000, 4 * PAGE);
+  told(d);
+  heading("the memory went, the page is held: asked again it is the same");
+  MAP(READ_WRITE, p, 0x100000, 4 * PAGE);
+  pin(d, 0x100000, 1, 3);
+  pin(d, 0x100000, 2, 0);
+  UNMAP(0x100000, 4 * PAGE);
+  told(d);
+  finish(s);
+  return 0;
+}
