@@ -64,6 +64,9 @@ extension Limit {
       .mapping, .approximate, "beyond-aperture",
       "a mapping beyond the IOMMU's reach fails at attach, perhaps with another error"),
     kernel(
+      .mapping, .approximate, "last-page",
+      "the page that ends at 2⁶⁴ is never usable, also where an IOMMU reaches it"),
+    kernel(
       .addressUpdates, .approximate, "address-update",
       "locked memory stays charged to the process that mapped first"),
     kernel(
