@@ -83,7 +83,7 @@ public final class KernelContestant: Contestant {
   private func ioctl(_ call: Call, on file: File) -> Outcome {
     let request = call.verb.request.map(UInt64.init) ?? call.numbers[0].value
     let structure = CallerStructure(call, base: memoryBase)
-    let argument = argument(of: call, structure)
+    let argument = arena.argument(of: call, structure) { descriptor(of: $0) }
     let result = clinux_ioctl(file.descriptor, request, argument)
     if call.verb == .getDeviceFD, result >= 0 {
       if case .group = file.kind {
@@ -95,25 +95,12 @@ public final class KernelContestant: Contestant {
     return arena.outcome(result, of: call, structure, at: argument)
   }
 
-  private func argument(of call: Call, _ structure: CallerStructure) -> UInt64 {
-    switch call.verb {
-    case .checkExtension, .setIOMMU: call.numbers[0].value
-    case .getAPIVersion, .unsetContainer: 0
-    case .ioctl: 0 &- 4096
-    case .getDeviceFD: arena.place(Array(call.name.utf8) + [0], at: call.place)
-    case .setContainer: arena.place(bytes(of: call.other), at: call.place)
-    default: arena.place(structure.bytes, at: call.place)
+  private func descriptor(of other: Other) -> Int32 {
+    switch other {
+    case .closed: -1
+    case .foreign: foreign
+    case .descriptor(let number): files[number]?.descriptor ?? -1
     }
-  }
-
-  private func bytes(of other: Other) -> [UInt8] {
-    let descriptor: Int32 =
-      switch other {
-      case .closed: -1
-      case .foreign: foreign
-      case .descriptor(let number): files[number]?.descriptor ?? -1
-      }
-    return (0..<4).map { UInt8(truncatingIfNeeded: descriptor >> (8 * $0)) }
   }
 
   /// Remembers what a look will need.

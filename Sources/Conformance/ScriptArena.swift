@@ -127,6 +127,24 @@ internal import UAPI
     }
   }
 
+  /// What to pass as a call's argument: a plain number, or where its structure, name or descriptor
+  /// was put. `descriptor` tells the number that a file of the script has here, −1 for none.
+  func argument(
+    of call: Call, _ structure: CallerStructure, descriptor: (Other) -> Int32
+  ) -> UInt64 {
+    switch call.verb {
+    case .checkExtension, .setIOMMU: return call.numbers[0].value
+    case .getAPIVersion, .unsetContainer: return 0
+    case .ioctl: return 0 &- 4096
+    case .getDeviceFD: return place(Array(call.name.utf8) + [0], at: call.place)
+    case .setContainer:
+      let number = descriptor(call.other)
+      let bytes = (0..<4).map { UInt8(truncatingIfNeeded: number >> (8 * $0)) }
+      return place(bytes, at: call.place)
+    default: return place(structure.bytes, at: call.place)
+    }
+  }
+
   /// What stands there after the call.
   func bytes(_ count: Int, at address: UInt64) -> [UInt8] {
     guard count > 0 else { return [] }

@@ -132,7 +132,7 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
   private func ioctl(_ call: Call, on file: File) -> Outcome {
     let number = call.verb.request ?? UInt32(truncatingIfNeeded: call.numbers[0].value)
     let structure = CallerStructure(call, base: memoryBase)
-    let argument = argument(of: call, structure)
+    let argument = arena.argument(of: call, structure) { descriptor(of: $0) }
     let result: Int
     switch file {
     case .container(let container):
@@ -147,25 +147,12 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
     return arena.outcome(Int64(result), of: call, structure, at: argument)
   }
 
-  private func argument(of call: Call, _ structure: CallerStructure) -> UInt64 {
-    switch call.verb {
-    case .checkExtension, .setIOMMU: call.numbers[0].value
-    case .getAPIVersion, .unsetContainer: 0
-    case .ioctl: 0 &- 4096
-    case .getDeviceFD: arena.place(Array(call.name.utf8) + [0], at: call.place)
-    case .setContainer: arena.place(descriptorBytes(call.other), at: call.place)
-    default: arena.place(structure.bytes, at: call.place)
+  private func descriptor(of other: Other) -> Int32 {
+    switch other {
+    case .closed: -1
+    case .foreign: foreignDescriptor
+    case .descriptor(let number): Int32(truncatingIfNeeded: number)
     }
-  }
-
-  private func descriptorBytes(_ other: Other) -> [UInt8] {
-    let descriptor =
-      switch other {
-      case .closed: -1
-      case .foreign: Int(foreignDescriptor)
-      case .descriptor(let number): number
-      }
-    return (0..<4).map { UInt8(truncatingIfNeeded: descriptor >> (8 * $0)) }
   }
 
   fileprivate func target(_ descriptor: Int32) -> ContainerTarget {

@@ -1,11 +1,11 @@
 internal import AddressSpaces
 internal import DMATypes
+internal import MachineFile
 
 extension Platform {
   /// The machine in a compact form that `init(decoding:)` reads back.
   public var encoded: [UInt8] {
-    var writer = ByteWriter()
-    writer.bytes = Self.signature
+    var writer = MachineWriter(signature: Self.signature)
     writer.put(parameters.dmaEntryLimit)
     writer.put(parameters.allowUnsafeInterrupts)
     writer.put(parameters.disableHugePages)
@@ -60,19 +60,19 @@ extension Platform {
   /// Reads what `encoded` wrote; nil for anything else. Never traps.
   public init?(decoding bytes: [UInt8]) {
     guard bytes.starts(with: Self.signature) else { return nil }
-    var reader = ByteReader(bytes: bytes, position: Self.signature.count)
+    var reader = MachineReader(bytes: bytes, position: Self.signature.count)
     do {
       self = try Platform(from: &reader)
     } catch {
       return nil
     }
-    guard reader.position == bytes.count else { return nil }
+    guard reader.isAtEnd else { return nil }
   }
 
   /// "ioasid", and the version of the form.
   private static var signature: [UInt8] { Array("ioasid".utf8) + [0, 2] }
 
-  private init(from reader: inout ByteReader) throws(Malformed) {
+  private init(from reader: inout MachineReader) throws(MalformedMachine) {
     let parameters = Parameters(
       dmaEntryLimit: try reader.take(), allowUnsafeInterrupts: try reader.take(),
       disableHugePages: try reader.take())
@@ -96,7 +96,7 @@ extension Platform {
 }
 
 extension Platform.IOMMU {
-  fileprivate init(from reader: inout ByteReader) throws(Malformed) {
+  fileprivate init(from reader: inout MachineReader) throws(MalformedMachine) {
     self.init(
       driver: try reader.take(), aperture: try reader.takeRange(),
       pageSizes: PageSizes(rawValue: try reader.take()), enforcesCoherency: try reader.take(),
@@ -105,7 +105,7 @@ extension Platform.IOMMU {
     for _ in 0..<(try reader.take() as UInt32) {
       let range = try reader.takeRange()
       guard let kind = ReservedRegion.Kind(rawValue: try reader.takeText()) else {
-        throw Malformed()
+        throw MalformedMachine()
       }
       reservedRegions.append(ReservedRegion(range: range, kind: kind))
     }
@@ -113,9 +113,9 @@ extension Platform.IOMMU {
 }
 
 extension Platform.Bridge {
-  fileprivate init(from reader: inout ByteReader) throws(Malformed) {
+  fileprivate init(from reader: inout MachineReader) throws(MalformedMachine) {
     let address = try reader.takeAddress()
-    guard let model = Model(rawValue: try reader.takeText()) else { throw Malformed() }
+    guard let model = Model(rawValue: try reader.takeText()) else { throw MalformedMachine() }
     self.init(
       address: address, model: model, secondaryBus: try reader.take(),
       group: GroupNumber(rawValue: try reader.take()))
@@ -123,7 +123,7 @@ extension Platform.Bridge {
 }
 
 extension Platform.Function {
-  fileprivate init(from reader: inout ByteReader) throws(Malformed) {
+  fileprivate init(from reader: inout MachineReader) throws(MalformedMachine) {
     let address = try reader.takeAddress()
     let model = Model.edu(dmaMask: try reader.take())
     let driver: Driver
@@ -131,7 +131,7 @@ extension Platform.Function {
     case 0: driver = .none
     case 1: driver = .vfio
     case 2: driver = .native(try reader.takeText())
-    default: throw Malformed()
+    default: throw MalformedMachine()
     }
     self.init(
       address: address, model: model, driver: driver,
@@ -140,71 +140,26 @@ extension Platform.Function {
   }
 }
 
-/// The bytes are not an encoded machine.
-private struct Malformed: Error {}
-
-/// Appends little-endian numbers and counted text.
-private struct ByteWriter {
-  var bytes: [UInt8] = []
-
-  mutating func put(_ value: some FixedWidthInteger & UnsignedInteger) {
-    for shift in stride(from: 0, to: value.bitWidth, by: 8) {
-      bytes.append(UInt8(truncatingIfNeeded: value >> shift))
-    }
-  }
-  mutating func put(_ value: Bool) { bytes.append(value ? 1 : 0) }
-  mutating func put(_ text: String) {
-    put(UInt32(clamping: text.utf8.count))
-    bytes += text.utf8
-  }
-  mutating func put(_ range: IOVARange) {
+extension MachineWriter {
+  fileprivate mutating func put(_ range: IOVARange) {
     put(range.start.rawValue)
     put(range.last.rawValue)
   }
-  mutating func put(_ address: PCIAddress) {
+  fileprivate mutating func put(_ address: PCIAddress) {
     put(address.segment)
     put(address.bus)
     put(address.deviceFunction)
   }
 }
 
-/// Takes back what `ByteWriter` put, checking every step.
-private struct ByteReader {
-  var bytes: [UInt8]
-  var position: Int
-
-  mutating func take<Value: FixedWidthInteger & UnsignedInteger>() throws(Malformed) -> Value {
-    let count = Value.bitWidth / 8
-    guard bytes.count - position >= count else { throw Malformed() }
-    var value: Value = 0
-    for index in (0..<count).reversed() {
-      value = (count > 1 ? value << 8 : 0) | Value(bytes[position + index])
-    }
-    position += count
-    return value
-  }
-  mutating func take() throws(Malformed) -> Bool {
-    switch try take() as UInt8 {
-    case 0: return false
-    case 1: return true
-    default: throw Malformed()
-    }
-  }
-  mutating func takeText() throws(Malformed) -> String {
-    let count = Int(try take() as UInt32)
-    guard bytes.count - position >= count,
-      let text = String(validating: bytes[position..<position + count], as: UTF8.self)
-    else { throw Malformed() }
-    position += count
-    return text
-  }
-  mutating func takeRange() throws(Malformed) -> IOVARange {
+extension MachineReader {
+  fileprivate mutating func takeRange() throws(MalformedMachine) -> IOVARange {
     let start = IOVA(try take() as UInt64)
     let last = IOVA(try take() as UInt64)
-    guard start <= last else { throw Malformed() }
+    guard start <= last else { throw MalformedMachine() }
     return IOVARange(start: start, last: last)
   }
-  mutating func takeAddress() throws(Malformed) -> PCIAddress {
+  fileprivate mutating func takeAddress() throws(MalformedMachine) -> PCIAddress {
     let segment: UInt16 = try take()
     let bus: UInt8 = try take()
     let both: UInt8 = try take()

@@ -1,43 +1,7 @@
-import Foundation
+import RecordedLayouts
 import Testing
 
 @testable import LinuxIOMMUFD
-
-/// What a C compiler printed of the kernel's headers, by name.
-private func recorded() throws -> [String: [Int]] {
-  let file = URL(filePath: #filePath).deletingLastPathComponent()
-    .appending(path: "../../Fixtures/Layouts/vfio-6.12.txt")
-  var table: [String: [Int]] = [:]
-  for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
-    let words = line.split(separator: " ").map(String.init)
-    switch words[0] {
-    case "struct": table[words[1]] = [try #require(Int(words[2]))]
-    case "ioctl": table[words[1]] = [try #require(Int(words[2].dropFirst(2), radix: 16))]
-    default: table[words[0]] = words.dropFirst().compactMap { Int($0) }
-    }
-  }
-  return table
-}
-
-/// A structure of ours beside the kernel's: its size, and each field's offset and size.
-struct LayoutExample: Sendable, CustomTestStringConvertible {
-  var name: String
-  var size: Int
-  var fields: [String: [Int]]
-  var testDescription: String { name }
-
-  init<Layout>(
-    _ name: String, _ type: Layout.Type, _ fields: [String: PartialKeyPath<Layout>]
-  ) {
-    self.name = name
-    size = MemoryLayout<Layout>.size
-    self.fields = fields.mapValues { path in
-      func bytes<Value>(_: Value.Type) -> Int { MemoryLayout<Value>.size }
-      let value: Any.Type = Swift.type(of: path).valueType
-      return [MemoryLayout<Layout>.offset(of: path) ?? -1, bytes(value)]
-    }
-  }
-}
 
 private let layouts: [LayoutExample] = [
   .init("iommu_destroy", DestroyLayout.self, ["size": \.size, "id": \.id]),
@@ -86,11 +50,7 @@ private let layouts: [LayoutExample] = [
 @Suite struct LayoutTests {
   @Test("A structure lies as the kernel's, and says its own size", arguments: layouts)
   func lies(example: LayoutExample) throws {
-    let table = try recorded()
-    #expect(table[example.name] == [example.size])
-    for (field, place) in example.fields {
-      #expect(table["\(example.name).\(field)"] == place, "\(field)")
-    }
+    #expect(try example.differences(from: recordedLayouts()) == [])
   }
 
   @Test("A request says the size of its structure")
@@ -113,7 +73,7 @@ private let layouts: [LayoutExample] = [
 
   @Test("The numbers of calls are the kernel's")
   func numbers() throws {
-    let table = try recorded()
+    let table = try recordedLayouts()
     let numbers = [
       "IOMMU_DESTROY": CallNumber.destroy, "IOMMU_IOAS_ALLOC": CallNumber.allocateSpace,
       "IOMMU_IOAS_IOVA_RANGES": CallNumber.usableRanges, "IOMMU_OPTION": CallNumber.option,

@@ -13,7 +13,7 @@ struct DifferentialTests {
     }
     for seed in batch * 15..<(batch + 1) * 15 {
       let script = SeededGenerator.script(seed: seed, length: 150, on: .lab)
-      if let difference = steadyDifference(script, runner) {
+      if let difference = runner.firstDifference([script]) {
         Issue.record("seed \(seed), \(processes) processes:\n\(difference)")
         return
       }
@@ -30,19 +30,10 @@ struct DifferentialTests {
     }
     for seed in 100..<130 as Range<UInt64> {
       let script = SeededGenerator.script(seed: seed, length: 150, on: .lab)
-      if let difference = steadyDifference(script, runner) {
+      if let difference = runner.firstDifference([script]) {
         Issue.record("seed \(seed):\n\(difference)")
         return
       }
     }
-  }
-
-  /// A child that another test has forked and that executes nothing yet keeps open what was closed
-  /// meanwhile. The scripts are the same every time, and so is a true difference.
-  private func steadyDifference(
-    _ script: Script, _ runner: DifferentialRunner<MachineContestant>
-  ) -> Difference? {
-    for _ in 0..<2 where runner.difference(script) == nil { return nil }
-    return runner.firstDifference([script])
   }
 }

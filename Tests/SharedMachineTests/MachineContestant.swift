@@ -56,7 +56,8 @@ final class MachineContestant: Contestant {
         return enter(try machine.open(inode: Run.containerNode, flags: Self.flags), as: call.into)
       case .openGroup:
         guard let index = groups.firstIndex(of: call.numbers[0].value) else { throw .notFound }
-        return enter(try openGroup(index, machine), as: call.into)
+        return enter(
+          try machine.open(inode: Run.groupNode(index), flags: Self.flags), as: call.into)
       case .deviceRead, .deviceWrite: return try access(call, machine)
       default: break
       }
@@ -72,27 +73,6 @@ final class MachineContestant: Contestant {
     }
   }
 
-  /// Opens a group. A child that another test has forked and that executes nothing yet holds copies
-  /// of all descriptors, closed ones too: a group that only it can hold is asked for again.
-  private func openGroup(_ index: Int, _ machine: Machine) throws(Errno) -> OpenedFile {
-    let isOurs = files.values.contains { opened in
-      switch opened.file.kind {
-      case .group(let group): group == index
-      case .device(let unit): machine.units[unit].group == index
-      default: false
-      }
-    }
-    for _ in 0..<500 where !isOurs {
-      do throws(Errno) {
-        return try machine.open(inode: Run.groupNode(index), flags: Self.flags)
-      } catch {
-        guard error == .busy else { throw error }
-        usleep(10_000)
-      }
-    }
-    return try machine.open(inode: Run.groupNode(index), flags: Self.flags)
-  }
-
   private func enter(_ opened: OpenedFile, as number: Int) -> Outcome {
     run.descriptors.enter(opened)
     if let before = files.updateValue(opened, forKey: number) { run.close(before, in: machines[0]) }
@@ -103,32 +83,19 @@ final class MachineContestant: Contestant {
     if case .device = file.file.kind { return Outcome(0) }
     let number = call.verb.request ?? UInt32(truncatingIfNeeded: call.numbers[0].value)
     let structure = CallerStructure(call, base: memoryBase)
-    let argument = argument(of: call, structure)
+    let argument = arena.argument(of: call, structure) { descriptor(of: $0) }
     var opened: OpenedFile?
     let result = file.file.ioctl(machine, UInt64(number), argument, opened: &opened)
     if let opened { return enter(opened, as: call.into) }
     return arena.outcome(Int64(result), of: call, structure, at: argument)
   }
 
-  private func argument(of call: Call, _ structure: CallerStructure) -> UInt64 {
-    switch call.verb {
-    case .checkExtension, .setIOMMU: call.numbers[0].value
-    case .getAPIVersion, .unsetContainer: 0
-    case .ioctl: 0 &- 4096
-    case .getDeviceFD: arena.place(Array(call.name.utf8) + [0], at: call.place)
-    case .setContainer: arena.place(bytes(of: call.other), at: call.place)
-    default: arena.place(structure.bytes, at: call.place)
+  private func descriptor(of other: Other) -> Int32 {
+    switch other {
+    case .closed: -1
+    case .foreign: foreign
+    case .descriptor(let number): files[number]?.descriptor ?? -1
     }
-  }
-
-  private func bytes(of other: Other) -> [UInt8] {
-    let descriptor: Int32 =
-      switch other {
-      case .closed: -1
-      case .foreign: foreign
-      case .descriptor(let number): files[number]?.descriptor ?? -1
-      }
-    return (0..<4).map { UInt8(truncatingIfNeeded: descriptor >> (8 * $0)) }
   }
 
   private func access(_ call: Call, _ machine: Machine) throws(Errno) -> Outcome {

@@ -1,46 +1,8 @@
-import Foundation
 import LegacyVFIO
+import RecordedLayouts
 import Testing
 
 @testable import UAPI
-
-/// What a C compiler printed of the kernel's headers, by name.
-private func recorded() throws -> [String: [Int]] {
-  let file = URL(filePath: #filePath).deletingLastPathComponent()
-    .appending(path: "../../Fixtures/Layouts/vfio-6.12.txt")
-  var table: [String: [Int]] = [:]
-  for line in try String(contentsOf: file, encoding: .utf8).split(separator: "\n") {
-    let words = line.split(separator: " ").map(String.init)
-    if words[0] == "struct" {
-      table[words[1]] = [try #require(Int(words[2]))]
-    } else if words[0] == "ioctl" {
-      table[words[1]] = [try #require(Int(words[2].dropFirst(2), radix: 16))]
-    } else {
-      table[words[0]] = words.dropFirst().compactMap { Int($0) }
-    }
-  }
-  return table
-}
-
-/// A structure of ours beside the kernel's: its size, and each field's offset and size.
-struct LayoutExample: Sendable, CustomTestStringConvertible {
-  var name: String
-  var size: Int
-  var fields: [String: [Int]]
-  var testDescription: String { name }
-
-  init<Layout>(
-    _ name: String, _ type: Layout.Type, _ fields: [String: PartialKeyPath<Layout>]
-  ) {
-    self.name = name
-    size = MemoryLayout<Layout>.size
-    self.fields = fields.mapValues { path in
-      func bytes<Value>(_: Value.Type) -> Int { MemoryLayout<Value>.size }
-      let value: Any.Type = Swift.type(of: path).valueType
-      return [MemoryLayout<Layout>.offset(of: path) ?? -1, bytes(value)]
-    }
-  }
-}
 
 private let layouts: [LayoutExample] = [
   .init("vfio_group_status", GroupStatusLayout.self, ["argsz": \.argsz, "flags": \.flags]),
@@ -80,16 +42,12 @@ private let layouts: [LayoutExample] = [
 @Suite struct LayoutTests {
   @Test("A structure lies as the kernel's", arguments: layouts)
   func lies(example: LayoutExample) throws {
-    let table = try recorded()
-    #expect(table[example.name] == [example.size])
-    for (field, place) in example.fields {
-      #expect(table["\(example.name).\(field)"] == place, "\(field)")
-    }
+    #expect(try example.differences(from: recordedLayouts()) == [])
   }
 
   @Test("The number of available mappings is padded to 8 bytes in the chain")
   func available() throws {
-    let table = try recorded()
+    let table = try recordedLayouts()
     let path = \AvailableCapabilityLayout.available
     #expect(
       table["vfio_iommu_type1_info_dma_avail.avail"]?.first
@@ -100,7 +58,7 @@ private let layouts: [LayoutExample] = [
 
   @Test("The ioctl numbers are the kernel's")
   func numbers() throws {
-    let table = try recorded()
+    let table = try recordedLayouts()
     let container: [(String, Int)] = (0x3b00...0x3bff).compactMap { number in
       let name: String
       switch ContainerCodec.command(of: UInt32(number)) {
