@@ -112,12 +112,13 @@ let targets: [Target] = [
     ],
     swiftSettings: settings(touchesMemory: true)),
 
+  .target(name: "SeededRandom", path: "Tests/SeededRandom", swiftSettings: settings()),
   .testTarget(
     name: "GuideTests", dependencies: ["Diagnosis", "DMATypes", "Shim"], swiftSettings: settings()),
   .testTarget(name: "TidyTests", swiftSettings: settings()),
-  tests("DMATypes", []),
-  tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
-  tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces"], touchesMemory: true),
+  tests("DMATypes", ["SeededRandom"]),
+  tests("Shim", ["DMATypes", "LegacyVFIO", "AddressSpaces", "SeededRandom"]),
+  tests("SoftwareIOMMU", ["DMATypes", "AddressSpaces", "SeededRandom"], touchesMemory: true),
   tests(
     "LinuxIOMMUFD",
     ["DMATypes", "AddressSpaces", "Conformance", "Shim", "LegacyVFIO", "RecordedLayouts"]),
@@ -129,15 +130,17 @@ let targets: [Target] = [
   tests("HostPlatform", ["AddressSpaces", "DMATypes", "MachineTrees"]),
   tests("SimulatedPlatform", ["DMATypes", "LegacyVFIO", "AddressSpaces"]),
   tests("UAPI", ["DMATypes", "LegacyVFIO", "AddressSpaces", "RecordedLayouts", "Shim"]),
-  tests("Replayer", ["DMATypes", "Traces"]),
-  tests("Traces", ["DMATypes", "LegacyVFIO", "UAPI"]),
+  tests("Replayer", ["DMATypes", "SeededRandom", "Traces"]),
+  tests("Traces", ["DMATypes", "LegacyVFIO", "SeededRandom", "UAPI"]),
   .target(name: "NativeInstructions", path: "Tests/NativeInstructions"),
-  tests("TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions"], touchesMemory: true),
+  tests(
+    "TrappedAccess", ["DMATypes", "CLinux", "NativeInstructions", "SeededRandom"],
+    touchesMemory: true),
   tests(
     "SharedMachine",
     [
       "AddressSpaces", "CLinux", "Conformance", "DMATypes", "LegacyVFIO", "LinuxIOMMUFD",
-      "MachineFile", "Shim", "SimulatedPlatform", "SoftwareIOMMU", "UAPI",
+      "MachineFile", "SeededRandom", "Shim", "SimulatedPlatform", "SoftwareIOMMU", "UAPI",
     ], touchesMemory: true),
   tests("Diagnosis", ["DMATypes", "HostPlatform", "MachineTrees", "SimulatedPlatform"]),
   tests("PlatformFile", ["DMATypes", "SimulatedPlatform"]),

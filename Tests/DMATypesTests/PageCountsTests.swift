@@ -1,4 +1,5 @@
 import DMATypes
+import SeededRandom
 import Testing
 
 @Suite struct PageCountsTests {

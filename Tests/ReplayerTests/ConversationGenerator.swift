@@ -1,23 +1,17 @@
 import DMATypes
+import SeededRandom
 import Traces
 
 /// Calls of a program that does everything with containers and groups, in no order. What they
 /// answer is made up.
 struct ConversationGenerator {
-  private var state: UInt64
+  private var random: SplitMix64
   private var containers: UInt64 = 0
   private var open: [TracedHandle] = []
 
-  init(seed: UInt64) { state = seed }
+  init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
-  /// SplitMix64.
-  private mutating func next(_ end: UInt64) -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return (z ^ (z >> 31)) % end
-  }
+  private mutating func next(_ end: UInt64) -> UInt64 { random.next() % end }
 
   private mutating func pick<Value>(_ values: [Value]) -> Value {
     values[Int(next(UInt64(values.count)))]

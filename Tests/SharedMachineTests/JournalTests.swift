@@ -1,6 +1,7 @@
 import AddressSpaces
 import DMATypes
 import Foundation
+import SeededRandom
 import Shim
 import Testing
 
@@ -13,7 +14,7 @@ struct JournalTests {
       reservedRegions: [], interruptsAreSafe: true, iommu: nil)
   }
 
-  static func event(_ random: inout Seeded) -> ContainerEvent {
+  static func event(_ random: inout SplitMix64) -> ContainerEvent {
     let start = IOVA(random.next() & ~0xfff)
     let memory = MappedMemory(rawValue: random.next())
     let last = IOVA(max(start.rawValue | 0xfff, random.next()))
@@ -48,7 +49,7 @@ struct JournalTests {
 
   @Test("Events read back from records are the events", arguments: 0..<20 as Range<UInt64>)
   func decodingUndoesEncoding(seed: UInt64) {
-    var random = Seeded(state: seed)
+    var random = SplitMix64(seed: seed)
     let events = (0..<500).map { _ in Self.event(&random) }
     var records: [JournalRecord] = []
     for event in events { encode(event) { records.append($0) } }
@@ -82,7 +83,7 @@ struct JournalTests {
   /// what a third process, which reads the journal from its start, finds there.
   @Test("A journal folds to the state, across rewritings", arguments: 0..<4 as Range<UInt64>)
   func folding(seed: UInt64) throws {
-    var random = Seeded(state: seed)
+    var random = SplitMix64(seed: seed)
     let run = try Run(mappingLimit: seed % 2 == 0 ? 65535 : 40)
     let client = try Client(in: run)
     let machines = [client.machine, try run.process()]
@@ -141,7 +142,7 @@ struct JournalTests {
     var published: [JournalRecords.Position] = []
     var states: [ContainerState] = []
     let replica = try client.machine.replica(client.number)
-    var random = Seeded(state: 7)
+    var random = SplitMix64(seed: 7)
     for _ in 0..<200 {
       let iova = (random.next() % 16) << 12
       _ = random.next() % 2 == 0 ? client.map(iova, memory.address) : client.unmap(iova, pages: 1)

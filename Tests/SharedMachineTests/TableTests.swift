@@ -2,6 +2,7 @@ import AddressSpaces
 import CLinux
 import DMATypes
 import Foundation
+import SeededRandom
 import Synchronization
 import Testing
 
@@ -61,7 +62,7 @@ struct TrappedMappingsTests {
 
   @Test("Inserting, removing, protecting", arguments: 0..<20 as Range<UInt64>)
   func agreesWithPages(seed: UInt64) {
-    var random = Seeded(state: seed)
+    var random = SplitMix64(seed: seed)
     let trapped = TrappedMappings()
     var model = Model()
     for _ in 0..<300 {

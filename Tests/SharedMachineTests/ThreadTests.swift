@@ -1,5 +1,6 @@
 import DMATypes
 import Foundation
+import SeededRandom
 import Shim
 import Synchronization
 import Testing
@@ -19,7 +20,7 @@ struct ThreadTests {
     let owners = Owners(count: 16)
     let wrong = Atomic(0), mapped = Atomic(0)
     threads(8) { thread in
-      var random = Seeded(state: UInt64(thread))
+      var random = SplitMix64(seed: UInt64(thread))
       let machine = machines[thread % 2]
       for _ in 0..<1500 {
         let page = Int(random.next() % 16)

@@ -1,6 +1,7 @@
 import AddressSpaces
 import DMATypes
 import LegacyVFIO
+import SeededRandom
 import Shim
 import Testing
 
@@ -48,7 +49,7 @@ private struct NaivePins {
     var container: Container
     var follower = ContainerSession(backend: RecordingBackend())
     var naive = NaivePins()
-    var random: SplitMix
+    var random: SplitMix64
     var followed = 0
 
     mutating func address() -> UInt64 {
@@ -161,23 +162,10 @@ private struct NaivePins {
     arguments: 1...30 as ClosedRange<UInt64>)
   func naive(seed: UInt64) throws {
     var trio = Trio(
-      container: try Container([group(7, .emulated)]), random: SplitMix(seed: seed))
+      container: try Container([group(7, .emulated)]), random: SplitMix64(seed: seed))
     for event in trio.container.journal.events { trio.follower.adopt(event) }
     trio.followed = trio.container.journal.events.count
     for _ in 0..<120 { try trio.step() }
     trio.check()
-  }
-}
-
-/// A small seeded generator: the same seed gives the same run on every machine.
-private struct SplitMix: RandomNumberGenerator {
-  private var state: UInt64
-  init(seed: UInt64) { state = seed }
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
   }
 }

@@ -1,5 +1,6 @@
 import AddressSpaces
 import DMATypes
+import SeededRandom
 import Testing
 
 @testable import SoftwareIOMMU

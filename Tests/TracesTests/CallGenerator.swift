@@ -1,21 +1,15 @@
 import DMATypes
+import SeededRandom
 
 @testable import Traces
 
 /// Random calls, a few of every kind that there is.
 struct CallGenerator: RandomNumberGenerator, TraceNaming {
-  private var state: UInt64
+  private var random: SplitMix64
 
-  init(seed: UInt64) { state = seed }
+  init(seed: UInt64) { random = SplitMix64(seed: seed) }
 
-  /// SplitMix64.
-  mutating func next() -> UInt64 {
-    state &+= 0x9e37_79b9_7f4a_7c15
-    var z = state
-    z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
-    z = (z ^ (z >> 27)) &* 0x94d0_49bb_1331_11eb
-    return z ^ (z >> 31)
-  }
+  mutating func next() -> UInt64 { random.next() }
 
   mutating func name(address: UInt64) -> TracedValue {
     address & 1 == 0

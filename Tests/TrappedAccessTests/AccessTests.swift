@@ -1,6 +1,7 @@
 import CLinux
 import DMATypes
 import NativeInstructions
+import SeededRandom
 import Testing
 import TrappedAccess
 
@@ -116,7 +117,7 @@ struct AccessTests {
 
   @Test("Bytes and registers of any kind neither trap nor loop")
   func fuzz() {
-    var random = Seeded(state: 11)
+    var random = SplitMix64(seed: 11)
     let area = UnsafeMutableRawPointer.allocate(byteCount: 4096, alignment: 64)
     defer { unsafe area.deallocate() }
     unsafe area.initializeMemory(as: UInt8.self, repeating: 0xff, count: 4096)

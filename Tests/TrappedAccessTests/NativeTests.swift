@@ -1,6 +1,7 @@
 import CLinux
 import DMATypes
 import NativeInstructions
+import SeededRandom
 import Testing
 import TrappedAccess
 
@@ -87,7 +88,7 @@ struct NativeTests {
       print("skipped: this machine cannot run \(encoding.text)")
       return
     }
-    var random = Seeded(state: encoding.bytes.reduce(7) { $0 &* 31 &+ UInt64($1) })
+    var random = SplitMix64(seed: encoding.bytes.reduce(7) { $0 &* 31 &+ UInt64($1) })
     for round in 0..<Self.roundsPerEncoding {
       var trial = Trial(encoding, round, &random)
       let difference = trial.run()
@@ -105,19 +106,19 @@ struct NativeTests {
 
   /// Contents to cut from, made once. Runs of zeros give repeated comparisons something to do.
   private static let pool: [UInt8] = {
-    var random = Seeded(state: 1)
+    var random = SplitMix64(seed: 1)
     return (0..<Int(native_data_bytes) + 4096).map { _ in
       let value = random.next()
       return value & 0x300 == 0 ? 0 : UInt8(truncatingIfNeeded: value)
     }
   }()
   private static let words: [UInt64] = {
-    var random = Seeded(state: 2)
+    var random = SplitMix64(seed: 2)
     return (0..<NativeTests.areaBytes / 8 + 512).map { _ in random.next() }
   }()
   private static let pointers = [3, 4, 5, 6, 7, 8, 12, 13, 14]
 
-  init(_ encoding: Encoding, _ round: UInt64, _ random: inout Seeded) {
+  init(_ encoding: Encoding, _ round: UInt64, _ random: inout SplitMix64) {
     self.encoding = encoding
     let first = Int(random.next() % 4096)
     memory = Array(Self.pool[first..<first + Int(native_data_bytes)])
@@ -156,7 +157,7 @@ struct NativeTests {
   }
 
   /// Half of the compare-and-exchange rounds are to succeed.
-  private mutating func plantAccumulator(_ general: inout [UInt64], _ random: inout Seeded) {
+  private mutating func plantAccumulator(_ general: inout [UInt64], _ random: inout SplitMix64) {
     let start = Int(general[3] - NativeTests.data)
     guard encoding.isOne(of: "cmpxchg"), random.next() & 1 == 0 else { return }
     func word(_ at: Int, _ count: Int) -> UInt64 {
