@@ -20,6 +20,7 @@ extension HostPlatform {
         writer.put(region.range.last.rawValue)
         writer.put(region.kind.rawValue)
       }
+      writer.put(group.iommuDriver)
     }
     writer.put(Self.checksum(of: writer.bytes[...]))
     return writer.bytes
@@ -43,7 +44,7 @@ extension HostPlatform {
   }
 
   /// "iohost", and the version of the form.
-  private static var signature: [UInt8] { Array("iohost".utf8) + [0, 1] }
+  private static var signature: [UInt8] { Array("iohost".utf8) + [0, 2] }
 
   /// FNV-1a: each byte permutes the states, so that one changed byte always shows.
   private static func checksum(of bytes: ArraySlice<UInt8>) -> UInt64 {
@@ -66,6 +67,7 @@ extension HostGroup {
       reservedRegions.append(
         ReservedRegion(range: IOVARange(start: start, last: last), kind: kind))
     }
+    iommuDriver = try reader.takeText()
   }
 }
 

@@ -24,13 +24,17 @@ public struct HostGroup: Hashable, Sendable {
   public var devices: [HostDevice]
   /// What no device of the group can use for DMA, with the kernel's reasons.
   public var reservedRegions: [ReservedRegion]
+  /// The IOMMU's name without its number, alike for all that one driver answers for (`dmar`,
+  /// `ivhd`, `smmu3`); empty where there is none.
+  public var iommuDriver: String
 
   /// States a group.
   public init(
     number: GroupNumber, type: String = "", kind: GroupFacts.Kind = .physical,
-    devices: [HostDevice], reservedRegions: [ReservedRegion] = []
+    devices: [HostDevice], reservedRegions: [ReservedRegion] = [], iommuDriver: String = ""
   ) {
     self.number = number
+    self.iommuDriver = iommuDriver
     self.type = type
     self.kind = kind
     self.devices = devices

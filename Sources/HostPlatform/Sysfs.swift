@@ -33,6 +33,16 @@ extension HostGroup {
     devices = try Sysfs.namesIfThere(in: "\(path)/devices").sorted()
       .map { name throws(Errno) in try HostDevice(name, at: "\(path)/devices/\(name)") }
     reservedRegions = Sysfs.text("\(path)/reserved_regions").map(Self.regions) ?? []
+    let unit = devices.lazy.compactMap { Sysfs.target("\(path)/devices/\($0.name)/iommu") }.first
+    iommuDriver = Self.driver(ofUnit: unit ?? "")
+  }
+
+  /// `dmar` of `dmar0`, `smmu3` of `smmu3.0x0000000009050000`.
+  static func driver(ofUnit name: String) -> String {
+    let parts = name.split(separator: ".", maxSplits: 1)
+    if parts.count == 2 { return String(parts[0]) }
+    let digits = name.reversed().prefix { $0.isWholeNumber }.count
+    return String(name.dropLast(digits))
   }
 
   /// Reads lines `0x… 0x… kind`; a kind that a later kernel invents takes addresses away.

@@ -126,7 +126,7 @@ public struct LinuxIOMMUFD: ReplicatedBackend {
       let found = try iommufd.probe(
         device.descriptor, device.id, restoring: objects.numbers.space)
       objects.remember(found, of: group)
-      return found
+      return objects.probed(group) ?? found
     } catch {
       objects.drop(group)
       throw error

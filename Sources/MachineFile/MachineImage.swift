@@ -206,7 +206,7 @@ public enum SharedRegion {
     case table
     /// The kernel's number for the device that claims the group.
     case device
-    /// What was found out about the group's IOMMU: flags below, the driver in the upper half.
+    /// What was found out about the group's IOMMU: flags.
     case facts
     /// The first and the last address that its tables translate.
     case apertureStart, apertureLast

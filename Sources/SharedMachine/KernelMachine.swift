@@ -112,8 +112,10 @@ final class KernelMachine: @unchecked Sendable {
   func probedIOMMU(ofGroupAt index: Int) -> ProbedIOMMU? {
     let flags = words[.facts, index]
     guard flags & Flag.known != 0 else { return nil }
+    // Only the kernel knows its drivers apart; sysfs names their IOMMUs.
+    let driver = groups.firstIndex { $0.iommuDriver == groups[index].iommuDriver } ?? 0
     let facts = IOMMUFacts(
-      driver: UInt32(truncatingIfNeeded: flags >> 32),
+      driver: UInt32(driver),
       aperture: IOVARange(
         start: IOVA(words[.apertureStart, index]), last: IOVA(words[.apertureLast, index])),
       pageSizes: PageSizes(rawValue: words[.pageSizes, index]),
@@ -130,7 +132,6 @@ final class KernelMachine: @unchecked Sendable {
     words[.facts, index] =
       Flag.known | (iommu.facts.enforcesCoherency ? Flag.enforcesCoherency : 0)
       | (iommu.finishesTablesAtAttach ? Flag.finishesTablesAtAttach : 0)
-      | UInt64(iommu.facts.driver) << 32
   }
 
   // MARK: Devices

@@ -31,7 +31,7 @@ struct MachineGenerator {
           range: IOVARange(
             start: IOVA(start), last: IOVA(pick([start, start + 4095, .max]))),
           kind: pick([.direct, .directRelaxable, .reserved, .interrupt]))
-      })
+      }, iommuDriver: pick(["", "dmar", "smmu3"]))
   }
 
   private mutating func device() -> HostDevice {

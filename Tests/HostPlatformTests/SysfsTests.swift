@@ -50,6 +50,23 @@ struct SysfsTests {
     #expect(group.hindrances.isEmpty == isViable)
   }
 
+  @Test(
+    "IOMMUs of one driver are told by the names that sysfs gives them",
+    arguments: [
+      ("dmar0", "dmar"), ("dmar17", "dmar"), ("ivhd2", "ivhd"), ("virtio3", "virtio"),
+      ("smmu3.0x0000000009050000", "smmu3"), ("smmu.0x2000000", "smmu"), ("pamu", "pamu"),
+    ])
+  func iommuDrivers(unit: String, driver: String) throws {
+    let tree = try MachineTree()
+    try tree.device("0000:00:01.0", group: 1)
+    try tree.device("0000:00:02.0", group: 1)
+    try tree.link(
+      "sys/devices/pci0000:00/0000:00:02.0/iommu", to: "../../virtual/iommu/\(unit)")
+    try tree.device("0000:00:03.0", group: 2)
+    let groups = try HostPlatform(sysfs: tree.sysfs).groups
+    #expect(groups.map(\.iommuDriver) == [driver, ""])
+  }
+
   @Test("A driver of any name is VFIO's once it has registered the device")
   func vendorDrivers() throws {
     let tree = try MachineTree()
