@@ -172,6 +172,25 @@ extension ExhaustiveGenerator {
     return Self(world: .mixed, beginning: beginning, choices: choices, length: length)
   }
 
+  /// Three groups behind three IOMMUs, and what each device reads of mappings that only some of
+  /// them reach, and of one whose memory is missing.
+  public static func threeIOMMUs(length: Int) -> Self {
+    var beginning = ready(groups: [3], version: 2)
+    beginning.append(Call(.openGroup, into: 2, [4]))
+    beginning.append(Call(.openGroup, into: 3, [6]))
+    var choices = [
+      map(0x1000, 0x1000), map(0x80_0000_0000, 0x1000), map(0x20_0000, 0x2000),
+      Call(.mapDMA, on: 0, [32, 3, 0xdead_0000, 0x30_0000, 0x1000]),
+      unmap(0, 0, flags: 2), Call(.getInfo, on: 0, [256]),
+    ]
+    for (file, name) in [(1, "0000:00:05.0"), (2, "0000:00:06.0"), (3, "0000:02:01.0")] {
+      choices.append(Call(.setContainer, on: file, other: .descriptor(0)))
+      choices.append(Call(.deviceRead, [0x20_1000], name: name))
+      if file > 1 { choices.append(Call(.unsetContainer, on: file)) }
+    }
+    return Self(world: .three, beginning: beginning, choices: choices, length: length)
+  }
+
   static func ready(groups: [UInt64], version: UInt64) -> [Call] {
     var calls = [Call(.openContainer, into: 0)]
     for (index, group) in groups.enumerated() {

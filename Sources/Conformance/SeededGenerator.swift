@@ -34,7 +34,7 @@ public struct SeededGenerator {
 
   private init(seed: UInt64, world: World?) {
     var numbers = SeededNumbers(seed: seed)
-    var world = world ?? numbers.pick([World.lab, .mixed, .mixed, .mixed, .coarse])
+    var world = world ?? numbers.pick([World.lab, .mixed, .mixed, .three, .coarse])
     if numbers.chance(1, in: 3) { world.entryLimit = numbers.pick([0, 1, 2, 3, 8, 100]) }
     self.world = world
     type = numbers.pick([1, 3, 3, 3])

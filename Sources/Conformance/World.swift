@@ -110,6 +110,27 @@ extension World {
       Group(number: 22, iommu: 0, devices: ["0000:00:08.0"], safeInterrupts: false),
     ], entryLimit: 65535)
 
+  /// `Fixtures/Platforms/three-iommus.json`: three IOMMUs that differ in page sizes, aperture,
+  /// coherency and driver, one group behind each.
+  public static let three = World(
+    name: "three",
+    iommus: [
+      wide,
+      IOMMU(driver: 1, aperture: Run(0, 0x7f_ffff_ffff), pageSizes: 0x20_1000, coherent: false),
+      IOMMU(
+        driver: 2, aperture: Run(0x10_0000, 0xff_ffff_ffff), pageSizes: 0x4001_1000,
+        coherent: true),
+    ],
+    groups: [
+      Group(number: 3, iommu: 0, devices: ["0000:00:05.0"], reserved: [interruptWindow]),
+      Group(
+        number: 4, iommu: 1, devices: ["0000:00:06.0"],
+        reserved: [Run(0xa_0000, 0xb_ffff), interruptWindow]),
+      Group(
+        number: 6, iommu: 2, devices: ["0000:02:02.0", "0000:02:01.0"],
+        reserved: [interruptWindow]),
+    ], entryLimit: 65535)
+
   /// One IOMMU with 64 KiB pages at least.
   public static let coarse = World(
     name: "coarse",
@@ -123,7 +144,7 @@ extension World {
     ], entryLimit: 65535)
 
   /// Every world a script can name.
-  public static let all = [lab, mixed, coarse]
+  public static let all = [lab, mixed, three, coarse]
 
   func limited(to entries: UInt32) -> World {
     var copy = self

@@ -31,6 +31,7 @@ struct DifferentialTests {
     ("mappings, version 2", .mappings(version: 2, length: 3 + Scale.longer)),
     ("wide first", .domains(first: 1, length: 3 + Scale.longer)),
     ("narrow first", .domains(first: 2, length: 3 + Scale.longer)),
+    ("three IOMMUs", .threeIOMMUs(length: 4 + Scale.longer)),
     ("sharing", .sharing(length: 4 + Scale.longer)),
     ("dirty pages", .dirtyPages(length: 4 + Scale.longer)),
     ("addresses, version 1", .addresses(version: 1, length: 4 + Scale.longer)),

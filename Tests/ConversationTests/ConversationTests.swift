@@ -19,7 +19,12 @@ struct ConversationTests {
   }()
 
   /// What `ioasid run` must be told for a program to see all that the kernel shows.
-  static let options = ["dirty-stale": ["--bug-compatible"]]
+  static let options = [
+    "dirty-stale": ["--bug-compatible"],
+    "three-iommus": [
+      "--platform", root.appending(path: "Fixtures/Platforms/three-iommus.json").path,
+    ],
+  ]
 
   @Test("A program prints under ioasid what it prints on the real kernel", arguments: names)
   func prints(_ name: String) throws {

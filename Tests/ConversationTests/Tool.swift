@@ -27,11 +27,13 @@ enum Tool {
     try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
     defer { try? FileManager.default.removeItem(at: directory) }
     let isMediated = name.hasPrefix("mediated-")
-    let source =
-      name == "edu-copy"
-      ? "edu-copy/main.c" : "conversations/\(isMediated ? "mediated/" : "")\(name).c"
+    let candidates =
+      ["conversations", "conversations/mediated", "conversations/machines"]
+      .map { programs.appending(path: "\($0)/\(name).c").path }
+      + [programs.appending(path: "\(name)/main.c").path]
+    let source = try #require(candidates.first { FileManager.default.fileExists(atPath: $0) })
     let program = directory.appending(path: name).path
-    try compile(["-pthread", programs.appending(path: source).path], to: program)
+    try compile(["-pthread", source], to: program)
     return try run(
       [program], options: options + (isMediated ? drivers(from: programs, in: directory) : []))
   }

@@ -33,6 +33,28 @@ struct RunTests {
     #expect(outcome.status == 0 && outcome.output.hasSuffix("done\n"), "\(outcome.output)")
   }
 
+  @Test("Devices behind three IOMMUs reach what all of them map, and nothing else")
+  func threeIOMMUs() throws {
+    let platform = Workshop.fixtures.appending(path: "Platforms/three-iommus.json").path
+    #expect(
+      try Workshop.run(
+        [Workshop.program("runs/three-iommus")], options: ["--platform", platform])
+        == Outcome(
+          output: """
+            mapped for one: w
+            refused, and nothing changed: w
+            mapped before two more came: wnh
+            mapped for all: wnh
+            beyond one: none
+            missing memory: none
+            unmapped: none
+            wider without the narrow one: wh
+            what the first mapped is the last one's: h
+            done
+
+            """, status: 0))
+  }
+
   @Test("Threads and processes on one BAR lose and double no access")
   func oneBAR() throws {
     #expect(

@@ -7,6 +7,8 @@ import Testing
 enum Workshop {
   static let programs = URL(filePath: #filePath).deletingLastPathComponent()
     .deletingLastPathComponent().appending(path: "Programs")
+  static let fixtures = programs.deletingLastPathComponent().deletingLastPathComponent()
+    .appending(path: "Fixtures")
   /// Where the package's products lie: beside the test bundle.
   static let products = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath()
     .deletingLastPathComponent()

@@ -93,10 +93,14 @@ final class Bench {
   let iommu: SoftwareIOMMU<ByteMemory>
   let space: IOASID
   var truth = RangeMap<MappedMemory>()
-  let first = GroupNumber(rawValue: 3)
+  let first: GroupNumber
 
-  /// With group 3 claimed and attached to a table of its own.
-  init(_ facts: IOMMUFacts = .vtd(), budget: PageBudget = PageBudget()) throws {
+  /// With a group, 3 unless said otherwise, claimed and attached to a table of its own.
+  init(
+    _ facts: IOMMUFacts = .vtd(), budget: PageBudget = PageBudget(),
+    first: GroupNumber = GroupNumber(rawValue: 3)
+  ) throws {
+    self.first = first
     iommu = SoftwareIOMMU(memory: memory, budget: budget)
     space = try iommu.allocateSpace()
     try addGroup(first, facts)
