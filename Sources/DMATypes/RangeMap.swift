@@ -5,7 +5,7 @@
 ///
 /// Ascending inserts fill nodes completely; elsewhere a full node first gives elements to a
 /// neighbour, so that random inserts keep nodes four fifths full. Neighbours that fit in one node
-/// are joined on removal, so memory follows the live ranges.
+/// are joined on removal, so memory follows the live ranges, down to one node.
 public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
   /// One range and what it maps to.
   public struct Element: Sendable {
@@ -93,7 +93,8 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
   }
 
   /// Where the range would be entered, or nil when another shares an address with it.
-  @inlinable public func gap(for range: IOVARange) -> Place? {
+  @inlinable @inline(__always)
+  public func gap(for range: IOVARange) -> Place? {
     guard let leaf = tree.leaf(for: range.start.rawValue) else {
       return Place(at: nil, revision: tree.revision)
     }
@@ -105,7 +106,8 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
   }
 
   /// The element whose range holds the address, and its place.
-  @inlinable public func find(_ address: IOVA) -> (element: Element, place: Place)? {
+  @inlinable @inline(__always)
+  public func find(_ address: IOVA) -> (element: Element, place: Place)? {
     guard let leaf = tree.leaf(for: address.rawValue) else { return nil }
     leaf.prefetch()
     let next = Cursor(leaf: leaf, index: leaf.upperBound(address.rawValue))
@@ -114,7 +116,8 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
   }
 
   /// Adds a range, which must overlap no other, at the place that `gap` answered.
-  @inlinable public mutating func insert(_ range: IOVARange, _ value: Value, at place: Place) {
+  @inlinable @inline(__always)
+  public mutating func insert(_ range: IOVARange, _ value: Value, at place: Place) {
     makeUnique()
     guard let cursor = tree.cursor(at: place), cursor.leaf.count < Leaf.capacity else {
       return insert(range, value)
@@ -123,9 +126,10 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
   }
 
   /// Removes the range that starts exactly at the address, at the place that `find` answered.
-  @inlinable public mutating func remove(startingAt start: IOVA, at place: Place) -> Element? {
+  @inlinable @inline(__always)
+  public mutating func remove(startingAt start: IOVA, at place: Place) -> Element? {
     makeUnique()
-    guard let cursor = tree.cursor(at: place), cursor.leaf.count > Leaf.capacity / 2 else {
+    guard let cursor = tree.cursor(at: place), tree.isSettled(cursor.leaf) else {
       return remove(startingAt: start)
     }
     return tree.remove(at: cursor)
@@ -150,7 +154,7 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
     return true
   }
 
-  /// Removes everything and gives the memory back.
+  /// Removes everything and gives all memory back.
   @inlinable public mutating func removeAll() { tree = Tree() }
 
   @inlinable @inline(__always) mutating func makeUnique() {

@@ -8,25 +8,37 @@ public import CLinux
 // its neighbours. Indices are below the node's count, which never exceeds its capacity; both are
 // the duty of RangeMapTree.swift, and `isConsistent` checks them.
 
-/// The index of the first key above `key` among `count` ascending keys; the eight words behind the
-/// last key can be read, whatever they hold.
+/// The index of the first key above `key` among `count` ascending keys at the front of a column of
+/// `room`, a multiple of eight, whose other places hold the greatest number.
 ///
-/// The ends of the eights first, then one eight: the loads do not wait for one another, as those of
-/// a binary search do. No branch depends on a key: to guess one wrong costs more than all of them.
+/// The ends of the eights first, then one eight, wherever the keys end: the loads do not wait for
+/// one another, as those of a binary search do. No branch depends on a key: to guess one wrong
+/// costs more than all of them.
 @inlinable @inline(__always)
-func upperBound(_ keys: UnsafeMutablePointer<UInt64>, _ count: Int, _ key: UInt64) -> Int {
+func upperBound(
+  _ keys: UnsafeMutablePointer<UInt64>, _ count: Int, in room: Int, _ key: UInt64
+) -> Int {
   var index = 0
   var end = 7
-  while end < count {
+  while end < room &- 1 {
     index &+= unsafe keys[end] <= key ? 8 : 0
     end &+= 8
   }
-  let (eight, left) = unsafe (keys + index, count &- index)
-  func one(_ place: Int) -> Int {
-    (unsafe eight[place] <= key ? 1 : 0) & (place < left ? 1 : 0)
+  let eight = unsafe keys + index
+  var place = 0
+  while place < 8 {
+    index &+= unsafe eight[place] <= key ? 1 : 0
+    place &+= 1
   }
-  let low = one(0) &+ one(1) &+ one(2) &+ one(3)
-  return index &+ (low &+ (one(4) &+ one(5) &+ one(6) &+ one(7)))
+  // The greatest number is not below itself.
+  return index < count ? index : count
+}
+
+/// What the unused places of a column of keys hold.
+@inlinable @inline(__always)
+func clearKeys(_ keys: UnsafeMutablePointer<UInt64>, from count: Int, to end: Int) {
+  guard count < end else { return }
+  unsafe (keys + count).update(repeating: .max, count: end &- count)
 }
 
 /// Opens a gap of `gap` items at `index` in a column that holds `count`.
@@ -34,7 +46,9 @@ func upperBound(_ keys: UnsafeMutablePointer<UInt64>, _ count: Int, _ key: UInt6
 func openGap<T: BitwiseCopyable>(
   _ column: UnsafeMutablePointer<T>, at index: Int, _ gap: Int = 1, count: Int
 ) {
-  unsafe (column + index + gap).update(from: column + index, count: count - index)
+  // Ascending inserts move nothing.
+  guard index < count else { return }
+  unsafe (column + index + gap).update(from: column + index, count: count &- index)
 }
 
 /// Closes a gap of `gap` items at `index` in a column that holds `count`.
@@ -42,7 +56,8 @@ func openGap<T: BitwiseCopyable>(
 func closeGap<T: BitwiseCopyable>(
   _ column: UnsafeMutablePointer<T>, at index: Int, _ gap: Int = 1, count: Int
 ) {
-  unsafe (column + index).update(from: column + index + gap, count: count - index - gap)
+  guard index &+ gap < count else { return }
+  unsafe (column + index).update(from: column + index + gap, count: count &- index &- gap)
 }
 
 /// Moves items between the columns of two neighbours until the left one holds `goal`.
@@ -92,7 +107,7 @@ extension RangeMap {
       leaf.count = 0
       leaf.previous = nil
       leaf.next = nil
-      unsafe leaf.starts.initialize(repeating: 0, count: capacity)
+      unsafe leaf.starts.initialize(repeating: .max, count: capacity)
       return leaf
     }
     @inlinable func free(to pool: BlockPool) { unsafe pool.free(base) }
@@ -156,24 +171,26 @@ extension RangeMap {
     @inlinable func setValue(_ value: Value, at index: Int) { unsafe rests[index].value = value }
 
     /// The index of the first range that starts above `start`.
-    @inlinable func upperBound(_ start: UInt64) -> Int {
-      unsafe DMATypes.upperBound(starts, count, start)
+    @inlinable @inline(__always) func upperBound(_ start: UInt64) -> Int {
+      unsafe DMATypes.upperBound(starts, count, in: Self.capacity, start)
     }
 
-    @inlinable func insert(start: UInt64, last: UInt64, _ value: Value, at index: Int) {
+    @inlinable @inline(__always)
+    func insert(start: UInt64, last: UInt64, _ value: Value, at index: Int) {
       let count = self.count
       unsafe openGap(starts, at: index, count: count)
       unsafe openGap(rests, at: index, count: count)
       unsafe starts[index] = start
       unsafe rests[index] = Rest(last: last, value: value)
-      self.count = count + 1
+      self.count = count &+ 1
     }
 
-    @inlinable func remove(at index: Int) {
+    @inlinable @inline(__always) func remove(at index: Int) {
       let count = self.count
       unsafe closeGap(starts, at: index, count: count)
       unsafe closeGap(rests, at: index, count: count)
-      self.count = count - 1
+      unsafe starts[count &- 1] = .max
+      self.count = count &- 1
     }
 
     /// Moves ranges to or from the next leaf until this one holds `goal`.
@@ -181,6 +198,8 @@ extension RangeMap {
       let (mine, its) = (count, right.count)
       unsafe shift(starts, mine, right.starts, its, goal: goal)
       unsafe shift(rests, mine, right.rests, its, goal: goal)
+      unsafe clearKeys(starts, from: goal, to: mine)
+      unsafe clearKeys(right.starts, from: mine + its - goal, to: its)
       count = goal
       right.count = mine + its - goal
     }
@@ -213,7 +232,7 @@ extension RangeMap {
     @inlinable static func allocate() -> Self {
       let inner = unsafe Self(base: .allocate(byteCount: byteCount, alignment: 16))
       inner.count = 0
-      unsafe inner.keys.initialize(repeating: 0, count: capacity)
+      unsafe inner.keys.initialize(repeating: .max, count: capacity)
       return inner
     }
     @inlinable func free() { unsafe base.deallocate() }
@@ -235,9 +254,9 @@ extension RangeMap {
     @inlinable func setChild(_ child: Node, at index: Int) { unsafe children[index] = child }
 
     /// The index of the child under which `start` belongs.
-    @inlinable func childIndex(for start: UInt64) -> Int {
-      // The first key bounds nothing: whatever is lower belongs under the first child too.
-      unsafe DMATypes.upperBound(keys + 1, count - 1, start)
+    @inlinable @inline(__always) func childIndex(for start: UInt64) -> Int {
+      // Whoever goes down to a node looks for its own key or a greater start.
+      unsafe DMATypes.upperBound(keys, count, in: Self.capacity, start) &- 1
     }
 
     @inlinable func insert(_ key: UInt64, _ child: Node, at index: Int) {
@@ -253,6 +272,7 @@ extension RangeMap {
       let count = self.count
       unsafe closeGap(keys, at: index, count: count)
       unsafe closeGap(children, at: index, count: count)
+      unsafe keys[count - 1] = .max
       self.count = count - 1
     }
 
@@ -261,6 +281,8 @@ extension RangeMap {
       let (mine, its) = (count, right.count)
       unsafe shift(keys, mine, right.keys, its, goal: goal)
       unsafe shift(children, mine, right.children, its, goal: goal)
+      unsafe clearKeys(keys, from: goal, to: mine)
+      unsafe clearKeys(right.keys, from: mine + its - goal, to: its)
       count = goal
       right.count = mine + its - goal
     }

@@ -101,15 +101,15 @@ extension RangeMap.Tree {
   @usableFromInline typealias Inner = RangeMap<Value>.Inner
 
   /// Enters a range where a look-up for it ended, in a leaf that is not full.
-  @inlinable func insert(
+  @inlinable @inline(__always) func insert(
     start: UInt64, last: UInt64, _ value: Value, at cursor: RangeMap<Value>.Cursor
   ) {
     revision.advance()
-    count += 1
+    count &+= 1
     cursor.leaf.insert(start: start, last: last, value, at: cursor.index)
   }
 
-  @inlinable func insert(start: UInt64, last: UInt64, _ value: Value) {
+  @inlinable @inline(never) func insert(start: UInt64, last: UInt64, _ value: Value) {
     revision.advance()
     count += 1
     var node = root ?? plantRoot()
@@ -198,16 +198,28 @@ extension RangeMap.Tree {
 
 // Removal.
 extension RangeMap.Tree {
-  /// Removes a range from a leaf that is more than half full.
-  @inlinable func remove(at cursor: RangeMap<Value>.Cursor) -> RangeMap<Value>.Element {
+  /// Whether a removal of one of its ranges leaves a leaf as it is: `refill` would do nothing.
+  @inlinable @inline(__always) func isSettled(_ leaf: Leaf) -> Bool {
+    let count = leaf.count
+    if count > Leaf.capacity / 2 || height == 0 { return true }
+    guard count > Leaf.capacity / 4 else { return false }
+    // Neighbours of another parent are looked at, too: it costs the removal a search at worst.
+    let most = Leaf.capacity - Leaf.capacity / 8
+    if let previous = leaf.previous, previous.count &+ count <= most { return false }
+    if let next = leaf.next, next.count &+ count <= most { return false }
+    return true
+  }
+
+  /// Removes a range from a settled leaf.
+  @inlinable @inline(__always) func remove(at cursor: RangeMap<Value>.Cursor) -> RangeMap<Value>.Element {
     let removed = cursor.element
     revision.advance()
-    count -= 1
+    count &-= 1
     cursor.leaf.remove(at: cursor.index)
     return removed
   }
 
-  @inlinable func remove(start: UInt64) -> RangeMap<Value>.Element? {
+  @inlinable @inline(never) func remove(start: UInt64) -> RangeMap<Value>.Element? {
     revision.advance()
     guard var node = root else { return nil }
     var level = height
@@ -227,7 +239,6 @@ extension RangeMap.Tree {
     let removed = leaf.element(at: index)
     leaf.remove(at: index)
     count -= 1
-    if count == 0 { uproot(leaf) }
     return removed
   }
 
@@ -265,12 +276,6 @@ extension RangeMap.Tree {
     innerCount -= 1
     height -= 1
     root = node
-  }
-
-  @inlinable func uproot(_ leaf: Leaf) {
-    leaf.free(to: leaves)
-    leafCount = 0
-    root = nil
   }
 }
 
@@ -314,6 +319,8 @@ extension RangeMap.Tree {
   /// Whether order, disjointness, keys, links and counts are what the operations rely on.
   func isConsistent() -> Bool {
     guard let root else { return count == 0 && height == 0 && leafCount == 0 && innerCount == 0 }
+    // An emptied tree keeps its last leaf for what comes next.
+    if count == 0 { return height == 0 && leafCount == 1 && innerCount == 0 && root.count == 0 }
     var seen = Census()
     guard isConsistent(root, level: height, from: 0, below: nil, &seen) else { return false }
     return seen.count == count && seen.leaves == leafCount && seen.inners == innerCount
@@ -336,6 +343,7 @@ extension RangeMap.Tree {
     seen.inners += 1
     let inner = node.inner
     guard inner.key(at: 0) == low, level < height || inner.count > 1 else { return false }
+    for index in inner.count..<Inner.capacity where inner.key(at: index) != .max { return false }
     for index in 0..<inner.count {
       let end = index + 1 < inner.count ? inner.key(at: index + 1) : high
       let child = inner.child(at: index)
@@ -352,6 +360,7 @@ extension RangeMap.Tree {
     _ leaf: Leaf, from low: UInt64, below high: UInt64?, _ seen: inout Census
   ) -> Bool {
     guard leaf.previous?.identity == seen.lastLeaf?.identity else { return false }
+    for index in leaf.count..<Leaf.capacity where leaf.start(at: index) != .max { return false }
     for index in 0..<leaf.count {
       let (start, last) = (leaf.start(at: index), leaf.last(at: index))
       guard start >= low, last >= start else { return false }

@@ -9,13 +9,13 @@ extension ContainerSession {
   }
 
   /// Makes a mapping reachable. Without a table its memory is not even looked at.
-  @inlinable mutating func act(_ plan: MapPlan) throws(Errno) {
+  @inlinable @inline(__always) mutating func act(_ plan: MapPlan) throws(Errno) {
     guard plan.reachesTables, let space else { return }
     try backend.map(plan.mapping, in: space)
   }
 
   /// Ends one mapping's reachability.
-  @inlinable mutating func act(
+  @inlinable @inline(__always) mutating func act(
     unmapping range: IOVARange, reachesTables: Bool
   ) throws(Errno) {
     guard reachesTables, let space else { return }

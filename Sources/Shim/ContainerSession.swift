@@ -108,7 +108,7 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   }
 
   /// Removes mappings one by one: each is a step of its own.
-  @inlinable mutating func finish(
+  @inlinable @inline(__always) mutating func finish(
     _ plan: UnmapPlan, at place: RangeMap<MappedMemory>.Place? = nil,
     journal: inout some ContainerJournal
   ) throws(Errno) -> UInt64 {
@@ -134,7 +134,7 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   }
 
   /// Removes one mapping, the whole step.
-  @inlinable mutating func remove(
+  @inlinable @inline(__always) mutating func remove(
     _ range: IOVARange, at place: RangeMap<MappedMemory>.Place? = nil, reachesTables: Bool,
     journal: inout some ContainerJournal
   ) throws(Errno) {

@@ -183,7 +183,7 @@ extension ContainerState {
   /// Which mappings a range names, by where they start; nil when none.
   ///
   /// `atStart` is the mapping that holds the range's first address.
-  @inlinable func starts(
+  @inlinable @inline(__always) func starts(
     unmapping range: IOVARange, atStart: IOVARange?
   ) throws(Rule) -> IOVARange? {
     // An end of 2⁶⁴ wraps to 0 in the kernel: no mapping lies below it, and one that ends there

@@ -99,7 +99,7 @@ extension ContainerState {
   }
 
   /// Takes in a mapping that is known to overlap none, and where it goes.
-  @inlinable mutating func commitMapped(
+  @inlinable @inline(__always) mutating func commitMapped(
     _ mapping: Mapping, at place: RangeMap<MappedMemory>.Place? = nil
   ) {
     if let place {
@@ -110,7 +110,7 @@ extension ContainerState {
     if mapping.memory.addressIsInvalid { adjustInvalidAddressCount(by: 1) }
   }
 
-  @inlinable mutating func commitUnmapped(
+  @inlinable @inline(__always) mutating func commitUnmapped(
     _ start: IOVA, at place: RangeMap<MappedMemory>.Place? = nil
   ) {
     let removed =
