@@ -9,25 +9,28 @@ public import CLinux
 // the duty of RangeMapTree.swift, and `isConsistent` checks them.
 
 /// The index of the first key above `key` among `count` ascending keys at the front of a column of
-/// `room`, a multiple of eight, whose other places hold the greatest number.
+/// `room`, 32 or 64, whose other places hold the greatest number.
 ///
-/// The ends of the eights first, then one eight, wherever the keys end: the loads do not wait for
-/// one another, as those of a binary search do. No branch depends on a key: to guess one wrong
-/// costs more than all of them.
+/// Each step leaves a quarter: its three loads do not wait for one another, as those of a binary
+/// search do. No branch depends on a key: to guess one wrong costs more than all of them.
 @inlinable @inline(__always)
 func upperBound(
   _ keys: UnsafeMutablePointer<UInt64>, _ count: Int, in room: Int, _ key: UInt64
 ) -> Int {
   var index = 0
-  var end = 7
-  while end < room &- 1 {
-    index &+= unsafe keys[end] <= key ? 8 : 0
-    end &+= 8
+  var span = room
+  while span > 4 {
+    span /= 4
+    let first = unsafe keys + (index &+ span &- 1)
+    var quarters = unsafe first[0] <= key ? 1 : 0
+    quarters &+= unsafe first[span] <= key ? 1 : 0
+    quarters &+= unsafe first[2 * span] <= key ? 1 : 0
+    index &+= quarters &* span
   }
-  let eight = unsafe keys + index
+  let left = unsafe keys + index
   var place = 0
-  while place < 8 {
-    index &+= unsafe eight[place] <= key ? 1 : 0
+  while place < span {
+    index &+= unsafe left[place] <= key ? 1 : 0
     place &+= 1
   }
   // The greatest number is not below itself.
@@ -159,6 +162,13 @@ extension RangeMap {
         unsafe clinux_prefetch(base + offset)
         offset &+= 64
       }
+    }
+
+    /// Whether a range with this start belongs here for certain: not below the first one here, and
+    /// not above the last one, unless there is nothing above.
+    @inlinable @inline(__always) func bounds(_ start: UInt64) -> Bool {
+      guard self.start(at: 0) <= start else { return false }
+      return next == nil || start <= self.start(at: count &- 1)
     }
 
     @inlinable func start(at index: Int) -> UInt64 { unsafe starts[index] }

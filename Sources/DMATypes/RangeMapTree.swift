@@ -1,14 +1,14 @@
 internal import Synchronization
 
-/// Which tree, and which of its states.
+/// Which state of which tree, in one number: each tree counts its changes from a start of its own,
+/// a million million apart.
 @usableFromInline struct Revision: Equatable, BitwiseCopyable, Sendable {
-  @usableFromInline let tree: UInt64
-  @usableFromInline var changes: UInt64 = 0
+  @usableFromInline var number: UInt64
 
   @usableFromInline init() {
-    tree = treesMade.wrappingAdd(1, ordering: .relaxed).newValue
+    number = treesMade.wrappingAdd(1, ordering: .relaxed).newValue << 40
   }
-  @inlinable mutating func advance() { changes &+= 1 }
+  @inlinable @inline(__always) mutating func advance() { number &+= 1 }
 }
 
 private let treesMade = Atomic<UInt64>(0)
@@ -28,6 +28,8 @@ extension RangeMap {
       @usableFromInline var leafCount = 0
       @usableFromInline var innerCount = 0
       @usableFromInline var revision = Revision()
+      /// The leaf that the last change was in.
+      @usableFromInline var finger: Leaf?
 
       @inlinable init() {}
     }
@@ -80,6 +82,21 @@ extension RangeMap {
       place.revision == revision ? place.cursor : nil
     }
 
+    /// The leaf that the last change was in, one of the tree's.
+    @inlinable var finger: Leaf? {
+      get { unsafe state.pointee.finger }
+      set { unsafe state.pointee.finger = newValue }
+    }
+
+    /// `leaf(for:)` of a range that is about to change: changes come side by side, so that the leaf
+    /// of the last one is looked at first; any other is asked for whole.
+    @inlinable @inline(__always) func leafToChange(for start: UInt64) -> Leaf? {
+      if let finger, finger.bounds(start) { return finger }
+      guard let leaf = leaf(for: start) else { return nil }
+      leaf.prefetch()
+      return leaf
+    }
+
     /// The leaf in which a range with this start lies or would lie.
     @inlinable @inline(__always) func leaf(for start: UInt64) -> Leaf? {
       guard var node = root else { return nil }
@@ -106,6 +123,7 @@ extension RangeMap.Tree {
   ) {
     revision.advance()
     count &+= 1
+    finger = cursor.leaf
     cursor.leaf.insert(start: start, last: last, value, at: cursor.index)
   }
 
@@ -129,6 +147,7 @@ extension RangeMap.Tree {
       isRightmost = isRightmost && index == parent.count - 1
       node = parent.child(at: index)
     }
+    finger = node.leaf
     node.leaf.insert(start: start, last: last, value, at: node.leaf.upperBound(start))
   }
 
@@ -211,10 +230,13 @@ extension RangeMap.Tree {
   }
 
   /// Removes a range from a settled leaf.
-  @inlinable @inline(__always) func remove(at cursor: RangeMap<Value>.Cursor) -> RangeMap<Value>.Element {
+  @inlinable @inline(__always) func remove(at cursor: RangeMap<Value>.Cursor)
+    -> RangeMap<Value>.Element
+  {
     let removed = cursor.element
     revision.advance()
     count &-= 1
+    finger = cursor.leaf
     cursor.leaf.remove(at: cursor.index)
     return removed
   }
@@ -234,6 +256,8 @@ extension RangeMap.Tree {
       level -= 1
     }
     let leaf = node.leaf
+    // The one before may be gone.
+    finger = leaf
     let index = leaf.upperBound(start) - 1
     guard index >= 0, leaf.start(at: index) == start else { return nil }
     let removed = leaf.element(at: index)
@@ -324,7 +348,7 @@ extension RangeMap.Tree {
     var seen = Census()
     guard isConsistent(root, level: height, from: 0, below: nil, &seen) else { return false }
     return seen.count == count && seen.leaves == leafCount && seen.inners == innerCount
-      && seen.lastLeaf?.next == nil
+      && seen.lastLeaf?.next == nil && (finger == nil || seen.hasFinger)
   }
 
   struct Census {
@@ -333,6 +357,7 @@ extension RangeMap.Tree {
     var inners = 0
     var last: UInt64?
     var lastLeaf: Leaf?
+    var hasFinger = false
   }
 
   private func isConsistent(
@@ -371,6 +396,7 @@ extension RangeMap.Tree {
     seen.count += leaf.count
     seen.leaves += 1
     seen.lastLeaf = leaf
+    if leaf.identity == finger?.identity { seen.hasFinger = true }
     return true
   }
 }

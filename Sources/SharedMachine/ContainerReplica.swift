@@ -450,21 +450,24 @@ struct ReplicaContent: ContainerServer {
 struct JournalWriter: ContainerJournal {
   let records: JournalRecords
   private(set) var position: JournalRecords.Position
+  /// Where the next record goes, known ahead.
+  private var place: JournalRecords.Place
 
   init(records: JournalRecords, position: JournalRecords.Position) {
     self.records = records
     self.position = position
+    place = records.place(of: position)
   }
 
   @inline(__always)
   mutating func record(_ event: ContainerEvent) {
-    let generation = position.generation
-    var index = position.count
+    var (place, position) = (place, position)
     encode(event) { record in
-      records[generation, index] = record
-      index += 1
+      records.write(record, at: &place)
+      position.word &+= 1
     }
-    position = .init(generation: generation, count: index)
+    self.place = place
+    self.position = position
     records.published = position
   }
 }

@@ -131,6 +131,29 @@ struct JournalRecords {
     var count: Int { Int(word & (1 << 40 - 1)) }
   }
 
+  /// Where a record goes: bytes from the start of the file.
+  struct Place {
+    fileprivate var offset: Int
+    fileprivate let end: Int
+  }
+
+  /// Where the record after a position goes.
+  func place(of position: Position) -> Place {
+    let start = JournalFile.half(of: position.generation, capacity: capacity)
+    return Place(
+      offset: start + position.count * JournalRecord.byteCount,
+      end: start + capacity * JournalRecord.byteCount)
+  }
+
+  /// Writes the next record of a half.
+  @inline(__always)
+  func write(_ record: JournalRecord, at place: inout Place) {
+    precondition(place.offset < place.end)
+    words[place.offset] = record.head
+    words[place.offset &+ 8] = record.body
+    place.offset &+= JournalRecord.byteCount
+  }
+
   /// All that has happened so far.
   @inline(__always)
   var published: Position {

@@ -150,7 +150,8 @@ extension ContainerState {
     try find(unmapping: request).plan
   }
 
-  /// Decides UNMAP_DMA, and remembers where it found the one mapping that goes, if it is one.
+  /// Decides UNMAP_DMA, and remembers where it found the mapping that holds the first address: the
+  /// one that goes, if it is one.
   @inlinable @inline(__always) func find(
     unmapping request: UnmapRequest
   ) throws(Rule) -> (plan: UnmapPlan, place: RangeMap<MappedMemory>.Place?) {
@@ -177,7 +178,7 @@ extension ContainerState {
     let plan = UnmapPlan(
       starts: starts, isOneMapping: starts != nil && starts == atStart,
       reachesTables: !domains.isEmpty)
-    return (plan, plan.isOneMapping ? found?.place : nil)
+    return (plan, found?.place)
   }
 
   /// Which mappings a range names, by where they start; nil when none.
