@@ -103,6 +103,47 @@ struct RangeMapLawTests {
     #expect(map.lastStarting(before: probe.last) == model.lastStarting(before: probe.last), replay)
   }
 
+  /// Runs of changes side by side, up and down, with jumps between them and changes by search among
+  /// them: whatever the tree remembers of the last change must be true at the next.
+  @Test(arguments: Terrain.allCases, [6, 7, 8] as [UInt64])
+  func changesAtPlacesAreTheSortedArrays(_ terrain: Terrain, _ seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    var map = RangeMap<UInt64>()
+    var model = Model()
+    let replay: Comment = "terrain \(terrain) seed \(seed)"
+    var at = terrain.address(&random)
+    for step in 0..<12_000 {
+      if random.next() % 32 == 0 { at = terrain.address(&random) }
+      let isUpward = step / 100 % 2 == 0
+      at = isUpward ? at &+ random.next() % 3 : at &- random.next() % 3
+      let range = IOVARange(start: IOVA(at), last: IOVA(at))
+      let isBySearch = random.next() % 8 == 0
+      let isGrowing = step / 3_000 % 2 == 0 || random.next() % 4 == 0
+      if let found = map.find(range.start) {
+        #expect(found.element == model.containing(range.start), replay)
+        guard !isGrowing else { continue }
+        let start = found.element.range.start
+        let removed =
+          isBySearch
+          ? map.remove(startingAt: start) : map.remove(startingAt: start, at: found.place)
+        #expect(removed == model.remove(startingAt: start), replay)
+      } else {
+        #expect(model.containing(range.start) == nil, replay)
+        guard isGrowing, let gap = map.gap(for: range) else { continue }
+        if isBySearch { map.insert(range, at) } else { map.insert(range, at, at: gap) }
+        model.insert(range, at)
+      }
+      if step % 100 == 0 { #expect(map.tree.isConsistent(), replay) }
+    }
+    #expect(Array(map) == model.elements, replay)
+    for element in model.elements {
+      let found = map.find(element.range.start)
+      #expect(
+        found.flatMap { map.remove(startingAt: element.range.start, at: $0.place) } == element)
+    }
+    #expect(map.isEmpty && map.tree.isConsistent(), replay)
+  }
+
   @Test(arguments: [4, 5] as [UInt64])
   func deepTreesKeepTheirShape(_ seed: UInt64) {
     var random = SplitMix64(seed: seed)
