@@ -42,7 +42,7 @@ let preload: Target = .target(
 /// The engine goes into every process of a run that opens a VFIO node: its runtime is its own, and
 /// no symbol is shown but one.
 let engine: Target = .target(
-  name: "Engine", dependencies: ["CEngine", "DMATypes", "MachineFile", "SharedMachine"],
+  name: "Engine", dependencies: ["CEngine", "CHeap", "DMATypes", "MachineFile", "SharedMachine"],
   exclude: ["exports.map"], swiftSettings: settings(touchesMemory: true),
   linkerSettings: [
     .unsafeFlags(
@@ -55,6 +55,7 @@ func linker(_ option: String) -> [String] { ["-Xlinker", option] }
 
 let targets: [Target] = [
   .target(name: "CLinux"),
+  .target(name: "CHeap"),
   .systemLibrary(name: "CEngine"),
   .systemLibrary(name: "CMediated"),
   .target(name: "CPreload", cSettings: [.unsafeFlags(["-O2"])]),

@@ -74,6 +74,9 @@ struct ioasid_engine {
   /// Answers how many went; what allows no access ends it. Without memory: how many would be allowed to go.
   uint64_t (*_Nonnull load)(uint64_t registers, void *_Nullable to, uint64_t count);
   uint64_t (*_Nonnull store)(uint64_t registers, const void *_Nullable from, uint64_t count);
+  /// Whether MAP_DMA and UNMAP_DMA want a stack of the preload's, as every other call: an engine that is not optimised,
+  /// or that traces.
+  uint32_t needs_room;
 };
 
 /// The engine's only exported symbol, found with dlsym. Null when the process is in no run.

@@ -122,7 +122,8 @@ int32_t clinux_identity(int32_t descriptor, uint64_t *device, uint64_t *inode, u
 int32_t clinux_resize(int32_t descriptor, uint64_t size) {
   struct rlimit64 { uint64_t now, most; } limit, raised;
   // Beyond the limit ftruncate sends SIGXFSZ, which is no business of the program's.
-  if (enter(SYS_prlimit64, 0, RLIMIT_FSIZE, 0, (long)&limit, 0, 0) || limit.now >= size)
+  // getrlimit, because a program may have denied itself prlimit64.
+  if (enter(SYS_getrlimit, RLIMIT_FSIZE, (long)&limit, 0, 0, 0, 0) || limit.now >= size)
     return (int32_t)enter(SYS_ftruncate, descriptor, (long)size, 0, 0, 0, 0);
   raised = limit;
   raised.now = size;
@@ -194,7 +195,7 @@ void clinux_drain_event(int32_t descriptor) {
 
 uint64_t clinux_lock_limit(void) {
   struct rlimit limit;
-  return enter(SYS_prlimit64, 0, RLIMIT_MEMLOCK, 0, (long)&limit, 0, 0) ? 0 : limit.rlim_cur;
+  return enter(SYS_getrlimit, RLIMIT_MEMLOCK, (long)&limit, 0, 0, 0, 0) ? 0 : limit.rlim_cur;
 }
 
 uint64_t clinux_locked_bytes(void) {

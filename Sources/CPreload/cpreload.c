@@ -85,4 +85,28 @@ int cpreload_take_stack(void) {
   return -1;
 }
 uintptr_t cpreload_stack_top(int stack) { return stacks[stack].top; }
+
+// What a call with room carries over to the other stack.
+struct call {
+  intptr_t (*function)(intptr_t, intptr_t, intptr_t, intptr_t, intptr_t, intptr_t, intptr_t);
+  intptr_t arguments[7];
+};
+
+static intptr_t perform(intptr_t address, intptr_t unused) {
+  (void)unused;
+  const struct call *call = (const struct call *)address;
+  const intptr_t *a = call->arguments;
+  return call->function(a[0], a[1], a[2], a[3], a[4], a[5], a[6]);
+}
+
+intptr_t cpreload_call_with_room(uintptr_t function, intptr_t a, intptr_t b, intptr_t c, intptr_t d, intptr_t e,
+                                 intptr_t f, intptr_t g) {
+  struct call call = {(intptr_t(*)(intptr_t, intptr_t, intptr_t, intptr_t, intptr_t, intptr_t, intptr_t))function,
+                      {a, b, c, d, e, f, g}};
+  int stack = cpreload_take_stack();
+  if (stack < 0) return perform((intptr_t)&call, 0);
+  intptr_t result = cpreload_call_on(stacks[stack].top, perform, (intptr_t)&call, 0);
+  cpreload_return_stack(stack);
+  return result;
+}
 void cpreload_return_stack(int stack) { atomic_store_explicit(&stacks[stack].taken, 0, memory_order_release); }

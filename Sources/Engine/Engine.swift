@@ -1,4 +1,5 @@
 public import CEngine
+internal import CHeap
 internal import DMATypes
 internal import MachineFile
 internal import SharedMachine
@@ -185,11 +186,12 @@ private let functions = unsafe ioasid_engine(
     }
     let bytes = unsafe UnsafeRawBufferPointer(start: from, count: Int(clamping: count))
     return unsafe currentMachine().store(bytes, to: UserAddress(registers))
-  })
+  }, needs_room: _isDebugAssertConfiguration() ? 1 : 0)
 
 /// The same functions with a line of the trace for each call.
 private func traced(_ functions: ioasid_engine) -> ioasid_engine {
   var traced = functions
+  traced.needs_room = 1
   unsafe traced.open = { inode, flags, out in
     result { () throws(Errno) in
       let opened = try currentMachine().tracedOpen(inode: inode, flags: flags)

@@ -15,7 +15,7 @@ private func changing(_ result: Word) -> Word {
 func limitsMayHaveChanged() {
   guard let engine = loadedEngine() else { return }
   let error = cpreload_errno().pointee
-  inside { engine.pointee.limits() }
+  _ = insideWithRoom(function(engine.pointee.limits))
   cpreload_errno().pointee = error
 }
 

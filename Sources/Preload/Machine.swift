@@ -68,6 +68,22 @@ func inside<Result>(_ body: () -> Result) -> Result {
   return result
 }
 
+/// Runs a function of the engine, of at most seven words, on a stack of ours. All calls go this way
+/// but the two that programs make by the million: a thread may have as little as 16 KiB, and to
+/// load the engine takes more than that.
+@inline(never)
+func insideWithRoom(
+  _ function: UInt, _ a: Word = 0, _ b: Word = 0, _ c: Word = 0, _ d: Word = 0, _ e: Word = 0,
+  _ f: Word = 0, _ g: Word = 0
+) -> Word {
+  inside { cpreload_call_with_room(function, a, b, c, d, e, f, g) }
+}
+
+@inline(__always)
+func function<Function>(_ function: Function) -> UInt {
+  unsafeBitCast(function, to: UInt.self)
+}
+
 typealias Engine = UnsafePointer<ioasid_engine>
 
 @inline(__always)
@@ -81,7 +97,12 @@ func loadedEngine() -> Engine? { Engine(bitPattern: engineWord.pointee.load(orde
 
 /// The engine, loaded on the first call; nil when it cannot be.
 @inline(__always)
-func engine() -> Engine? { loadedEngine() ?? inside(loadEngine) }
+func engine() -> Engine? {
+  if let engine = loadedEngine() { return engine }
+  let load: @convention(c) () -> Void = { _ = loadEngine() }
+  _ = insideWithRoom(function(load))
+  return loadedEngine()
+}
 
 /// Lets the thread run that holds what the caller waits for. In a forked copy there is none, and
 /// the first look at who owns this memory sets everything free.

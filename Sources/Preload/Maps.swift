@@ -21,7 +21,7 @@ private func mapped(
   let result = call(address, length, protection, flags, descriptor, offset)
   if _slowPath(flags & MapFlag.locked != 0) { limitsMayHaveChanged() }
   if _slowPath(flags & MapFlag.fixed != 0), result != -1, let engine = trapping(address, length) {
-    inside { engine.pointee.covered(UInt64(UInt(bitPattern: address)), bytes(length)) }
+    _ = insideWithRoom(function(engine.pointee.covered), address, length)
   }
   return result
 }
@@ -44,12 +44,9 @@ private func map(
   if accessMode(Word(descriptor)) == 1 { return Word(-Errno.EACCES) }
   // Containers and groups cannot be mapped: vfio_fops, vfio_group_fops.
   guard file.kind == ioasid_device.rawValue else { return Word(-Errno.ENODEV) }
-  return inside {
-    Word(
-      engine.pointee.map(
-        file.file, descriptor, bytes(address), bytes(length), int(protection), int(flags),
-        Int64(offset)))
-  }
+  return insideWithRoom(
+    function(engine.pointee.map), Word(bitPattern: UInt(file.file)), Word(descriptor),
+    address, length, protection, flags, offset)
 }
 
 /// The engine, if a page of the range traps.
@@ -89,7 +86,7 @@ public func interposedMmap64(
 @c(munmap)
 public func interposedMunmap(_ address: Word, _ length: Word) -> Word {
   if _slowPath(loadedEngine() != nil), let engine = trapping(address, length) {
-    return answer(inside { Word(engine.pointee.unmap(bytes(address), bytes(length))) })
+    return answer(insideWithRoom(function(engine.pointee.unmap), address, length))
   }
   return next(cpreload_next_munmap, Call2.self)(address, length)
 }
@@ -99,7 +96,7 @@ public func interposedMunmap(_ address: Word, _ length: Word) -> Word {
 public func interposedMprotect(_ address: Word, _ length: Word, _ protection: Word) -> Word {
   if _slowPath(loadedEngine() != nil), let engine = trapping(address, length) {
     return answer(
-      inside { Word(engine.pointee.protect(bytes(address), bytes(length), int(protection))) })
+      insideWithRoom(function(engine.pointee.protect), address, length, protection))
   }
   notice(protection)
   return next(cpreload_next_mprotect, Call3.self)(address, length, protection)
@@ -112,17 +109,14 @@ public func interposedMremap(
 ) -> Word {
   if _slowPath(loadedEngine() != nil), let engine = trapping(address, max(length, 1)) {
     return answer(
-      inside {
-        Word(
-          engine.pointee.remap(
-            bytes(address), bytes(length), bytes(newLength), int(flags), bytes(newAddress)))
-      })
+      insideWithRoom(
+        function(engine.pointee.remap), address, length, newLength, flags, newAddress))
   }
   let call = next(cpreload_next_mremap, Call5.self)
   let result = call(address, length, newLength, flags, newAddress)
   // MREMAP_FIXED
   if _slowPath(flags & 2 != 0), result != -1, let engine = trapping(newAddress, newLength) {
-    inside { engine.pointee.covered(bytes(newAddress), bytes(newLength)) }
+    _ = insideWithRoom(function(engine.pointee.covered), newAddress, newLength)
   }
   return result
 }

@@ -54,6 +54,7 @@ struct SystemCall: RawRepresentable {
   static var pwrite64: SystemCall { SystemCall(rawValue: 18) }
   static var tgkill: SystemCall { SystemCall(rawValue: 234) }
   static var getrlimit: SystemCall { SystemCall(rawValue: 97) }
+  static var setrlimit: SystemCall { SystemCall(rawValue: 160) }
   static var close: SystemCall { SystemCall(rawValue: 3) }
   static var schedYield: SystemCall { SystemCall(rawValue: 24) }
   static var readlinkat: SystemCall { SystemCall(rawValue: 267) }

@@ -57,17 +57,18 @@ func openNode(_ directory: Word, _ path: Word, _ flags: Int32) -> Word {
     .faccessat2, directory, path, wanted[Int(flags & 3)], 0x200 | noFollow)  // AT_EACCESS
   if permitted < 0 { return permitted }
   var file = ioasid_open_file()
-  let result = inside {
-    withUnsafeMutablePointer(to: &file) { engine.pointee.open(UInt64(node.st_ino), flags, $0) }
+  let result = withUnsafeMutablePointer(to: &file) {
+    insideWithRoom(
+      function(engine.pointee.open), Word(bitPattern: node.st_ino), Word(flags), word($0))
   }
-  return result < 0 ? Word(result) : settle(file)
+  return result < 0 ? result : settle(file)
 }
 
 /// Enters a file that the engine opened; without room the descriptor goes again.
 func settle(_ file: ioasid_open_file) -> Word {
   if install(file) { return Word(file.descriptor) }
   kernel(.close, Word(file.descriptor))
-  if let engine = loadedEngine() { inside { engine.pointee.release(file.file) } }
+  releaseToken(file.file)
   return Word(-Errno.ENFILE)
 }
 
@@ -91,14 +92,13 @@ func adopt(_ descriptor: Int32) -> Int? {
     return nil
   }
   var file = ioasid_open_file()
-  let result = inside {
-    withUnsafeMutablePointer(to: &file) {
-      engine.pointee.adopt(descriptor, UInt64(found.st_ino), $0)
-    }
+  let result = withUnsafeMutablePointer(to: &file) {
+    insideWithRoom(
+      function(engine.pointee.adopt), Word(descriptor), Word(bitPattern: found.st_ino), word($0))
   }
   guard result >= 0 else { return nil }
   guard let index = claimSlot(file) else {
-    inside { engine.pointee.release(file.file) }
+    releaseToken(file.file)
     return nil
   }
   // One reference for the table, one for the caller. Whoever entered the descriptor first wins.

@@ -56,10 +56,8 @@ func ioctlOfOurs(_ descriptor: Word, _ request: Word, _ argument: Word) -> Word 
 /// A group that the kernel does not know is told to KVM as the devices that it does.
 private func tellKVM(_ descriptor: Word, _ request: Word, _ argument: Word) -> Word {
   if let engine = loadedEngine() {
-    let result = inside {
-      engine.pointee.attribute(int(descriptor), UInt64(UInt(bitPattern: argument)))
-    }
-    if result != Int64(IOASID_NOT_OURS) { return answer(Word(result)) }
+    let result = insideWithRoom(function(engine.pointee.attribute), descriptor, argument)
+    if result != Word(IOASID_NOT_OURS) { return answer(result) }
   }
   return next(cpreload_next_ioctl, Call3.self)(descriptor, request, argument)
 }
@@ -67,13 +65,20 @@ private func tellKVM(_ descriptor: Word, _ request: Word, _ argument: Word) -> W
 func request_(
   _ engine: Engine, _ index: Int, _ descriptor: Int32, _ request: Word, _ argument: Word
 ) -> Word {
+  let file = slot(index).pointee.file, request = UInt64(UInt32(truncatingIfNeeded: request))
   var opened = ioasid_open_file()
-  let result = inside {
-    withUnsafeMutablePointer(to: &opened) {
-      engine.pointee.ioctl(
-        slot(index).pointee.file.file, descriptor, UInt64(UInt32(truncatingIfNeeded: request)),
-        UInt64(UInt(bitPattern: argument)), $0)
+  let result = withUnsafeMutablePointer(to: &opened) { opened in
+    // MAP_DMA and UNMAP_DMA
+    if file.kind == ioasid_container.rawValue, request &- 0x3b71 <= 1,
+      engine.pointee.needs_room == 0
+    {
+      return inside {
+        Word(engine.pointee.ioctl(file.file, descriptor, request, bytes(argument), opened))
+      }
     }
+    return insideWithRoom(
+      function(engine.pointee.ioctl), Word(bitPattern: UInt(file.file)), Word(descriptor),
+      Word(request), argument, word(opened))
   }
-  return result >= 0 && opened.kind != 0 ? settle(opened) : Word(result)
+  return result >= 0 && opened.kind != 0 ? settle(opened) : result
 }

@@ -105,7 +105,13 @@ func release(_ index: Int) {
 func retire(_ index: Int) {
   let file = slot(index).pointee.file.file
   slot(index).pointee.references.store(0, ordering: .releasing)
-  if let engine = loadedEngine() { inside { engine.pointee.release(file) } }
+  releaseToken(file)
+}
+
+/// Gives a reference of the engine's token back.
+func releaseToken(_ file: UInt64) {
+  guard let engine = loadedEngine() else { return }
+  _ = insideWithRoom(function(engine.pointee.release), Word(bitPattern: UInt(file)))
 }
 
 /// A free slot holding the file, with one reference for the caller.

@@ -18,11 +18,9 @@ func transfer(
   if let offset, offset < 0 { return Word(-Errno.EINVAL) }
   guard file.kind == ioasid_device.rawValue else { return refusal(direction, descriptor) }
   func move(_ address: Word, _ count: Word, _ offset: Word?) -> Word {
-    inside {
-      let call = direction == .read ? engine.pointee.read : engine.pointee.write
-      return Word(
-        call(file.file, int(descriptor), bytes(address), bytes(count), Int64(offset ?? -1)))
-    }
+    insideWithRoom(
+      function(direction == .read ? engine.pointee.read : engine.pointee.write),
+      Word(bitPattern: UInt(file.file)), descriptor, address, count, offset ?? -1)
   }
   let result = move(address, count, offset)
   guard _slowPath(result == Word(-Errno.EFAULT)) else { return result }

@@ -173,6 +173,9 @@ int cpreload_take_stack(void);
 uintptr_t cpreload_stack_top(int stack);
 /// Gives a stack back.
 void cpreload_return_stack(int stack);
+/// Calls a function of at most seven words on a stack of ours: a thread of the program may have as little as 16 KiB.
+CPRELOAD_HIDDEN intptr_t cpreload_call_with_room(uintptr_t function, intptr_t a, intptr_t b, intptr_t c, intptr_t d,
+                                                 intptr_t e, intptr_t f, intptr_t g);
 static inline uintptr_t cpreload_stack(void) { return (uintptr_t)__builtin_frame_address(0); }
 
 /// The number that stat(2) gives a character device.

@@ -172,6 +172,12 @@ static void fake_covered(uint64_t address, uint64_t length) {
 
 static void fake_limits(void) {}
 
+static int64_t fake_attribute(int32_t descriptor, uint64_t argument) {
+  (void)descriptor;
+  (void)argument;
+  return IOASID_NOT_OURS;
+}
+
 static void fake_release(uint64_t file) {
   take();
   if (--files[file].references == 0) atomic_fetch_sub(&live, 1);
@@ -202,8 +208,10 @@ static uint64_t fake_store(uint64_t registers, const void *from, uint64_t count)
 }
 
 static const struct ioasid_engine engine = {
-    fake_open, fake_adopt, fake_ioctl, fake_read, fake_write, fake_map, fake_unmap, fake_protect,
-    fake_remap, fake_traps, fake_covered, fake_release, fake_limits, fake_fault, fake_load, fake_store,
+    .open = fake_open, .adopt = fake_adopt, .ioctl = fake_ioctl, .attribute = fake_attribute,
+    .read = fake_read, .write = fake_write, .map = fake_map, .unmap = fake_unmap, .protect = fake_protect,
+    .remap = fake_remap, .traps = fake_traps, .covered = fake_covered, .release = fake_release,
+    .limits = fake_limits, .fault = fake_fault, .load = fake_load, .store = fake_store,
 };
 
 const struct ioasid_engine *ioasid_engine_start(const struct ioasid_host *given) {
