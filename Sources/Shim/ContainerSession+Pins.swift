@@ -96,6 +96,8 @@ extension ContainerSession where Backend: AccessBackend {
     journal: inout some ContainerJournal,
     _ body: (Backend, CopyPart, Range<Int>) throws(Errno) -> Void
   ) throws(Errno) {
+    // Not asked of `self`, which would be copied for the closure, all of the state.
+    let backend = backend
     let plan: CopyPlan
     do throws(Rule) {
       plan = try container.plan(

@@ -52,20 +52,45 @@ public struct DirtyPages: Hashable, Sendable {
     }
   }
 
-  /// Appends 64 pages a word, the lowest in bit 0, from page 64·`first` on. Beyond the last address
-  /// the words go on at the first, as page numbers wrap.
-  func append(wordsFrom first: UInt64, count: Int, to words: inout [UInt64]) {
+  /// Words of one block that stand side by side; no block where none of the pages is in the set.
+  struct Piece {
+    var block: Block?
+    var words: Range<Int>
+  }
+
+  /// Calls for 64 pages a word, the lowest in bit 0, from page 64·`first` on. Beyond the last
+  /// address the words go on at the first, as page numbers wrap.
+  func forEachPiece<Failure: Error>(
+    wordsFrom first: UInt64, count: Int, _ body: (Piece) throws(Failure) -> Void
+  ) throws(Failure) {
     var (next, left) = (first, count)
     while left > 0 {
       let index = Int(next & UInt64(Self.blockWords - 1))
       let part = Swift.min(left, Self.blockWords - index)
-      switch blocks[next >> (Self.blockShift - 6)] {
-      case nil: words.append(contentsOf: repeatElement(0, count: part))
-      case .full: words.append(contentsOf: repeatElement(.max, count: part))
-      case .words(let block): words.append(contentsOf: block[index..<index + part])
-      }
+      let block = blocks[next >> (Self.blockShift - 6)]
+      try body(Piece(block: block, words: index..<index + part))
       next = (next + UInt64(part)) & (1 << 46 - 1)
       left -= part
+    }
+  }
+
+  /// Appends words as above.
+  func append(wordsFrom first: UInt64, count: Int, to words: inout [UInt64]) {
+    forEachPiece(wordsFrom: first, count: count) { piece in
+      switch piece.block {
+      case nil: words.append(contentsOf: repeatElement(0, count: piece.words.count))
+      case .full: words.append(contentsOf: repeatElement(.max, count: piece.words.count))
+      case .words(let block): words.append(contentsOf: block[piece.words])
+      }
+    }
+  }
+
+  /// One word as above.
+  func word(at index: UInt64) -> UInt64 {
+    switch blocks[index >> (Self.blockShift - 6)] {
+    case nil: 0
+    case .full: .max
+    case .words(let words): words[Int(index & UInt64(Self.blockWords - 1))]
     }
   }
 
@@ -147,7 +172,24 @@ public struct DirtyPages: Hashable, Sendable {
     }
   }
 
+  private static func block(of address: IOVA) -> UInt64 { address.rawValue >> (12 + blockShift) }
+
+  /// Takes out a range of more blocks than there are: each of these is asked, rather than those.
+  private mutating func remove(_ range: IOVARange, spanning span: ClosedRange<UInt64>) {
+    let ends = blocks.filter { $0.key == span.lowerBound || $0.key == span.upperBound }
+    blocks = blocks.filter { !span.contains($0.key) }
+    for (block, content) in ends {
+      blocks[block] = content
+      let start = block << (Self.blockShift + 12)
+      let bytes: UInt64 = 1 << (Self.blockShift + 12)
+      let whole = IOVARange(start: IOVA(start), last: IOVA(start + (bytes - 1)))
+      if let part = whole.intersection(range) { change(part, to: false) }
+    }
+  }
+
   private mutating func change(_ range: IOVARange, to isIn: Bool) {
+    let (first, last) = (Self.block(of: range.start), Self.block(of: range.last))
+    if !isIn, last - first > UInt64(blocks.count) { return remove(range, spanning: first...last) }
     for part in Self.parts(of: range) {
       if part.pages.count == Self.blockWords << 6 {
         blocks[part.block] = isIn ? .full : nil

@@ -58,6 +58,40 @@ struct DirtyReport {
     _ pages: DirtyPages, pageBytes: UInt64, to memory: some DirtyBitmapMemory
   ) throws(Errno) {
     guard pages.intersects(range) else { return try write(allDirty: false, to: memory) }
+    let first = firstPage(pageBytes: pageBytes)
+    guard pageBytes == 1 << 12, first & 63 == 0 else {
+      return try writeShifted(pages, pageBytes: pageBytes, to: memory)
+    }
+    // The set's words are the report's: only the ends need a look.
+    let start = first >> 6
+    var inner = 0..<wordCount
+    if shift != 0 {
+      let own = pages.word(at: start) & mask(ofWord: 0)
+      try memory.fill(address, with: try keptBits(in: memory) | own, count: 1)
+      inner = 1..<wordCount
+    }
+    let tail = mask(ofWord: wordCount - 1)
+    if tail != .max, !inner.isEmpty { inner = inner.lowerBound..<wordCount - 1 }
+    var at = address.advanced(by: UInt64(inner.lowerBound) << 3)
+    try pages.forEachPiece(wordsFrom: start &+ UInt64(inner.lowerBound), count: inner.count) {
+      (piece) throws(Errno) in
+      switch piece.block {
+      case nil: try memory.fill(at, with: 0, count: piece.words.count)
+      case .full: try memory.fill(at, with: .max, count: piece.words.count)
+      case .words(let words): try memory.store(words.span.extracting(piece.words), at: at)
+      }
+      at = at.advanced(by: UInt64(piece.words.count) << 3)
+    }
+    if inner.upperBound < wordCount {
+      try memory.fill(
+        at, with: pages.word(at: start &+ UInt64(inner.upperBound)) & tail, count: 1)
+    }
+  }
+
+  /// The same where the report's words are not the set's.
+  private func writeShifted(
+    _ pages: DirtyPages, pageBytes: UInt64, to memory: some DirtyBitmapMemory
+  ) throws(Errno) {
     let kept = try keptBits(in: memory)
     var buffer: [UInt64] = []
     buffer.reserveCapacity(DirtyPages.blockWords + 1)
@@ -75,6 +109,13 @@ struct DirtyReport {
     }
   }
 
+  /// The page that bit 0 of the first word stands for. It may lie before page 0: page numbers wrap
+  /// as addresses do.
+  private func firstPage(pageBytes: UInt64) -> UInt64 {
+    let pageShift = UInt64(pageBytes.trailingZeroBitCount)
+    return (range.start.rawValue >> pageShift &- UInt64(shift)) & (UInt64.max >> pageShift)
+  }
+
   /// Reads off a set the pages that words of the report stand for, the mapping's neighbours among
   /// them.
   func fill(
@@ -83,10 +124,8 @@ struct DirtyReport {
   ) {
     buffer.removeAll(keepingCapacity: true)
     let pageShift = UInt64(pageBytes.trailingZeroBitCount)
-    // The first word may begin before page 0: page numbers wrap at 2⁵² as addresses do.
     let first =
-      (range.start.rawValue >> pageShift &- UInt64(shift) &+ UInt64(index) << 6)
-      & (UInt64.max >> pageShift)
+      (firstPage(pageBytes: pageBytes) &+ UInt64(index) << 6) & (UInt64.max >> pageShift)
     if pageShift > 12 {
       for word in 0..<UInt64(count) {
         buffer.append(coarseWord(first &+ word << 6, of: pages, pageShift))

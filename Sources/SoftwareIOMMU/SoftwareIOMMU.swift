@@ -187,7 +187,11 @@ extension SoftwareIOMMU {
       let here = IOVA(iova.rawValue &+ UInt64(done))
       do throws(DMAFault) {
         guard let devices else { throw DMAFault(reason: .blocked, iova: here, access: access) }
-        let translation = try devices.resolve(here, access: access, mappings: mappings)
+        var translation = try devices.resolve(here, access: access, mappings: mappings)
+        // The table has it page by page, the owner's map in one piece.
+        if translation.byteCount < count - done, let whole = mappings.containing(here) {
+          translation.byteCount = min(whole.range.last.rawValue - here.rawValue, .max - 1) + 1
+        }
         let end = done + Int(min(UInt64(count - done), translation.byteCount))
         do {
           try body(translation, done..<end)

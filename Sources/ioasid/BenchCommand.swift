@@ -17,8 +17,13 @@ enum BenchCommand {
     /// Mappings in containers of those sizes.
     var middle = 65_000
     var large = 1_000_000
+    /// Pages of 4 KiB that dirty bitmaps count: a terabyte of them.
+    var trackedPages = 1 << 28
+    /// What the busy neighbour maps.
+    var neighbourBytes = 1 << 30
     static let quick = Effort(
-      processes: 1, runs: 1, starts: 1, pairs: 1, middle: 6_500, large: 20_000)
+      processes: 1, runs: 1, starts: 1, pairs: 1, middle: 6_500, large: 20_000,
+      trackedPages: 1 << 20, neighbourBytes: 1 << 24)
   }
 
   static func run(_ words: [String]) throws(Refusal) {
@@ -64,6 +69,9 @@ struct Bench {
     addMemory("scattered", scattered)
     try addLookUps()
     try addPins()
+    try addCopies()
+    try addDirtyPages()
+    try addThreads()
     try addForeignIoctl()
     try addStart()
     try addResidentMemory()

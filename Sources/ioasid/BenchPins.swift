@@ -12,7 +12,7 @@ extension Bench {
     let pages = 16384
     var (pins, unpins): ([[Double]], [Double]) = ([], [])
     for _ in 0..<effort.processes {
-      let lines = try program.runPinning(["pins", "\(pages)", "512", "\(effort.runs)"])
+      let lines = try program.runDriver(["pins", "\(pages)", "512", "\(effort.runs)"])
       for run in lines.all("run", of: 3) {
         pins.append([run[0], run[1]])
         unpins.append(run[2])
@@ -40,22 +40,6 @@ extension Bench {
 /// Pins of one large batch through an access object, and what the processor itself takes to look at
 /// each page.
 private struct AccessPins {
-  /// This process's memory, which is all there.
-  private struct OwnMemory: DMAMemory {
-    func touch(
-      _ address: UserAddress, byteCount: UInt64, access: DMAAccess
-    ) throws(Errno) {
-      let there = clinux_touch_for_write(address.rawValue, Int(clamping: byteCount))
-      guard there == Int(clamping: byteCount) else { throw .badAddress }
-    }
-    func read(
-      _ bytes: UnsafeMutableRawBufferPointer, from address: UserAddress, of owner: MemoryOwner
-    ) throws(Errno) { throw .badAddress }
-    func write(
-      _ bytes: UnsafeRawBufferPointer, to address: UserAddress, of owner: MemoryOwner
-    ) throws(Errno) { throw .badAddress }
-  }
-
   let pages: Int
 
   func measure(runs: Int) -> [(touch: Double, pin: Double)] {

@@ -1,3 +1,4 @@
+import DMATypes
 import Glibc
 import PlatformFile
 import SimulatedPlatform
@@ -8,11 +9,22 @@ struct BenchProgram {
   private let program: String
   private let platform: TemporaryFile
 
-  /// Finds the program beside the tool, and makes a platform that allows a million mappings.
+  /// Groups with a device each.
+  static let groups: [UInt32] = [3, 4] + (20...25)
+
+  /// Finds the program beside the tool, and makes a platform that allows a million mappings and has
+  /// those groups.
   init() throws(Refusal) {
     (tool, program) = try Self.path()
     var machine = Platform.builtIn
     machine.parameters.dmaEntryLimit = 1 << 20
+    for (index, group) in Self.groups.dropFirst(2).enumerated() {
+      var function = machine.functions[0]
+      function.address = PCIAddress(bus: 0, device: UInt8(8 + index))
+      function.group = GroupNumber(rawValue: group)
+      function.memoryBase = 0xfd00_0000 + UInt32(index) << 20
+      machine.functions.append(function)
+    }
     platform = try TemporaryFile(Array(PlatformFile.encode(machine).utf8))
   }
 
@@ -35,8 +47,8 @@ struct BenchProgram {
         of: inRun ? [tool, "run", "--platform", platform.path, "--"] + words : words))
   }
 
-  /// The same with the driver that pins.
-  func runPinning(_ words: [String]) throws(Refusal) -> Lines {
+  /// The same with the driver that measures.
+  func runDriver(_ words: [String]) throws(Refusal) -> Lines {
     let slash = program.utf8.lastIndex(of: UInt8(ascii: "/")) ?? program.startIndex
     let driver = program[..<slash] + "/libioasid-bench-driver.so"
     return Lines(

@@ -13,12 +13,17 @@ enum LookUps {
 
   static func measure(_ count: Int, runs: Int) throws(Refusal) -> [Run] {
     let group = GroupNumber(rawValue: 3)
-    let iommu = SoftwareIOMMU(memory: AnyMemory())
-    var mappings = RangeMap<MappedMemory>()
-    do throws(Errno) {
-      try fill(iommu, &mappings, count, for: group)
-    } catch { throw Refusal("cannot fill a table: errno \(error.rawValue)") }
-    guard let table = iommu.deviceTable(of: group) else { throw Refusal("no table") }
+    let pages = (0..<UInt64(count)).lazy.map { index in
+      let first = start + index << 12
+      return Mapping(
+        range: IOVARange(start: IOVA(first), last: IOVA(first + 4095)),
+        memory: MappedMemory(
+          address: UserAddress(1 << 40 + index << 12), access: [.read, .write],
+          owner: MemoryOwner(rawValue: 0)))
+    }
+    guard let (iommu, mappings) = try? space(AnyMemory(), for: group, pages),
+      let table = iommu.deviceTable(of: group)
+    else { throw Refusal("cannot fill a table") }
     // Chosen before, so that the clock sees only look-ups.
     var random = SystemRandomNumberGenerator()
     let addresses = (0..<65_536).map { _ in
@@ -43,10 +48,11 @@ enum LookUps {
 
   private static let start: UInt64 = 1 << 32
 
-  private static func fill(
-    _ iommu: SoftwareIOMMU<AnyMemory>, _ mappings: inout RangeMap<MappedMemory>, _ count: Int,
-    for group: GroupNumber
-  ) throws(Errno) {
+  /// An IOMMU with one group on a table that translates some mappings, which stand beside it.
+  static func space<Memory: DMAMemory>(
+    _ memory: Memory, for group: GroupNumber, _ all: some Sequence<Mapping>
+  ) throws(Errno) -> (iommu: SoftwareIOMMU<Memory>, mappings: RangeMap<MappedMemory>) {
+    let iommu = SoftwareIOMMU(memory: memory)
     let facts = IOMMUFacts(
       driver: 1, aperture: IOVARange(start: IOVA(0), last: IOVA(1 << 48 - 1)),
       pageSizes: PageSizes(rawValue: 0x4020_1000), enforcesCoherency: true)
@@ -56,16 +62,12 @@ enum LookUps {
         interruptsAreSafe: true, iommu: facts))
     let space = try iommu.allocateSpace()
     try iommu.attach(group, to: try iommu.allocateTable(in: space, for: group))
-    for index in 0..<UInt64(count) {
-      let first = start + index << 12
-      let mapping = Mapping(
-        range: IOVARange(start: IOVA(first), last: IOVA(first + 4095)),
-        memory: MappedMemory(
-          address: UserAddress(1 << 40 + index << 12), access: [.read, .write],
-          owner: MemoryOwner(rawValue: 0)))
+    var mappings = RangeMap<MappedMemory>()
+    for mapping in all {
       try iommu.map(mapping, in: space)
       mappings.insert(mapping.range, mapping.memory)
     }
+    return (iommu, mappings)
   }
 
   private static func noop(_ null: Int32) -> Double {

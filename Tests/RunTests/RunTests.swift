@@ -17,23 +17,6 @@ struct RunTests {
     }
   }
 
-  @Test("A program joins the machine of a run that is under way, and no other")
-  func joining() throws {
-    let script = """
-      marks=$(mktemp -d); trap 'kill $run; rm -rf "$marks"' EXIT
-      "$0" run -- sh -c 'exec 3<>/dev/vfio/3; touch "$0/open"; exec sleep 60' "$marks" & run=$!
-      while [ ! -e "$marks/open" ]; do sleep 0.01; done
-      opens='(: <>/dev/vfio/3) 2>&- && echo free || echo held'
-      echo "there: $("$0" run --join $run -- sh -c "$opens"), here: $("$0" run -- sh -c "$opens")"
-      cd /tmp && "$0" run --join $run -- pwd
-      "$0" run --join $$ -- true
-      """
-    let outcome = try Outcome(of: ["/bin/sh", "-c", script, Workshop.tool])
-    let lines = outcome.output.split(separator: "\n")
-    #expect(lines.prefix(2) == ["there: held, here: free", "/tmp"], "\(outcome.output)")
-    #expect(outcome.status == 1 && lines.last?.hasPrefix("ioasid: process ") == true)
-  }
-
   @Test("edu-copy without the tool names the missing node and exits with 1")
   func eduCopyAlone() throws {
     let outcome = try Outcome(of: [Workshop.program("edu-copy/main")])
@@ -48,17 +31,6 @@ struct RunTests {
     let outcome = try Workshop.run(
       [python, Workshop.programs.appending(path: "edu_client.py").path])
     #expect(outcome.status == 0 && outcome.output.hasSuffix("done\n"), "\(outcome.output)")
-  }
-
-  @Test("The oracle answers every number on container and group as the kernel does")
-  func everyNumber() throws {
-    let trace = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString)").path
-    defer { try? FileManager.default.removeItem(atPath: trace) }
-    let run = try Workshop.run(
-      [Workshop.program("conversations/numbers")], options: ["--trace", trace])
-    #expect(run.status == 0)
-    let replay = try Outcome(of: [Workshop.tool, "replay", trace, "--on", "oracle"])
-    #expect(replay.status == 0 && replay.output.hasPrefix("no difference: "), "\(replay.output)")
   }
 
   @Test("Devices behind three IOMMUs reach what all of them map, and nothing else")

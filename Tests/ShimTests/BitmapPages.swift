@@ -3,11 +3,16 @@ import LegacyVFIO
 
 /// A program's bitmap of whole words from address 0 on, of which some can be written.
 final class BitmapPages: DirtyBitmapMemory, @unchecked Sendable {
-  var words = [UInt64](repeating: 0, count: 64)
+  var words: [UInt64]
   /// Words from here on are not there.
-  var end = 64
+  var end: Int
   /// How many words were written, whatever the number of calls.
   var writtenCount = 0
+
+  init(_ words: [UInt64] = Array(repeating: 0, count: 64)) {
+    self.words = words
+    end = words.count
+  }
 
   func word(at address: UserAddress) throws(Errno) -> UInt64 {
     guard address.rawValue / 8 < end else { throw .badAddress }

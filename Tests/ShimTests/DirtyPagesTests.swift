@@ -1,8 +1,9 @@
 import AddressSpaces
 import DMATypes
 import LegacyVFIO
-import Shim
 import Testing
+
+@testable import Shim
 
 /// The set that is walked by words, held to one that is walked page by page.
 @Suite struct DirtyPagesTests {
@@ -43,6 +44,55 @@ import Testing
       #expect(few.count <= 3)
       #expect(model.isSubset(of: few.flatMap { $0.start.rawValue >> 12...$0.last.rawValue >> 12 }))
       #expect(set.isEmpty == model.isEmpty)
+    }
+  }
+
+  @Test("Taking out more blocks than there are leaves what lies around them")
+  func removal() {
+    let block: UInt64 = 0x8000
+    var set = DirtyPages()
+    set.insert(pages(block - 3, 6))
+    set.insert(pages(9 * block, block))
+    set.insert(pages(20 * block - 3, 6))
+    set.remove(pages(block - 1, 19 * block))
+    #expect(set.runs == [pages(block - 3, 2), pages(20 * block - 1, 4)])
+    set.remove(range(0, .max))
+    #expect(set == DirtyPages())
+  }
+
+  @Test("A report says of each page what the set does", arguments: 0..<60 as Range<UInt64>)
+  func report(seed: UInt64) throws {
+    var numbers = Numbers(state: seed)
+    var set = DirtyPages()
+    // Three blocks, of which whole ones, runs and single pages are in the set.
+    let base: UInt64 = 0x7f80
+    for _ in 0..<numbers.next(6) {
+      let lengths = [1, 64, 70, 0x8000, 0x9000]
+      set.insert(pages(base + numbers.next(0x10000), UInt64(lengths[Int(numbers.next(5))])))
+    }
+    let start = base + numbers.next(0x9000)
+    let count = [1, 63, 64, 65, 0x8000, 0x8001][Int(numbers.next(6))] + numbers.next(3)
+    let before = [0, 1, 63, 64, 0x1000][Int(numbers.next(5))] as UInt64
+    let report = DirtyReport(
+      of: pages(start, count), pageBytes: 4096, from: IOVA((start - before) << 12),
+      to: UserAddress(0))
+    let first = Int(before / 64)
+    let kept = (0..<first + report.wordCount + 1).map { _ in numbers.next(.max) }
+    let memory = BitmapPages(kept)
+    try report.write(set, pageBytes: 4096, to: memory)
+    for (index, word) in memory.words.enumerated() {
+      guard (first..<first + report.wordCount).contains(index) else {
+        #expect(word == kept[index], "word \(index) is not the report's")
+        continue
+      }
+      // What shares the mapping's first word stays, bits of its own included.
+      var expected = index == first && before % 64 != 0 ? kept[index] : 0
+      for bit in 0..<64 as Range<UInt64> {
+        let page = UInt64(index) * 64 + bit
+        guard before <= page, page < before + count else { continue }
+        if set.contains(pages(start - before + page, 1)) { expected |= 1 << bit }
+      }
+      #expect(word == expected, "word \(index)")
     }
   }
 

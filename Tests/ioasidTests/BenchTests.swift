@@ -27,8 +27,12 @@ struct BenchTests {
     "map-growth", "unmap-growth", "map-6500-scattered", "unmap-6500-scattered", "memory-dense",
     "memory-dense-after-churn", "journal-dense-after-churn", "memory-scattered",
     "memory-scattered-after-churn", "journal-scattered-after-churn", "look-up-6500",
-    "look-up-20000", "pin-512", "unpin-512", "pin-access-16384", "other-ioctl", "process-start",
-    "resident-memory",
+    "look-up-20000", "pin-512", "unpin-512", "pin-access-16384",
+    "device-read-64K", "device-write-64K", "driver-read-64K", "driver-write-64K",
+    "device-read-1M", "device-write-1M", "driver-read-1M", "driver-write-1M",
+    "device-read-16M", "device-write-16M", "driver-read-16M", "driver-write-16M",
+    "dirty-clean", "dirty-all", "dirty-unmap", "eight-containers", "busy-neighbour",
+    "other-ioctl", "process-start", "resident-memory",
   ]
 
   @Test(.enabled(if: Tool.canBuildViews, "needs namespaces"))

@@ -1,6 +1,8 @@
 // What the programs that `ioasid bench` measures share.
 #ifndef BENCH_H
 #define BENCH_H
+#include <stddef.h>
+
 enum { page = 4096 };
 
 /// Nanoseconds of the monotonic clock.
@@ -11,4 +13,14 @@ double noop(int null, long calls);
 void fail(const char *what) __attribute__((noreturn));
 /// MAP_DMA and UNMAP_DMA over `kind` of memory; false for a kind there is not. Without `device` legacy calls only.
 int costs(const char *kind, const char *group, const char *device, long runs);
+/// Pins, copies and dirty pages by a driver; see mediated.c.
+void pins(long pages, long batch, long runs);
+void copies(long bytes, long runs);
+void dirty(long pages, long each, long runs);
+/// A thread for each group, in containers of their own; see threads.c.
+void parallel(long runs, char **groups, int count);
+/// MAPs of a page while another container maps so many bytes; two groups.
+void neighbour(size_t bytes, long runs, char **groups);
+/// A container of type1 v2 that holds a group.
+int container_of(const char *group);
 #endif

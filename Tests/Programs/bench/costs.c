@@ -64,17 +64,6 @@ static void unmap(const struct side *side, uint64_t iova, size_t bytes) {
   if (side->call(side->container, VFIO_IOMMU_UNMAP_DMA, &call) || call.size != bytes) fail("UNMAP_DMA");
 }
 
-static int legacy_container(const char *group_number) {
-  char path[64];
-  snprintf(path, sizeof path, "/dev/vfio/%s", group_number);
-  int group = open(path, O_RDWR), container = open("/dev/vfio/vfio", O_RDWR);
-  if (group < 0) fail(path);
-  if (container < 0) fail("/dev/vfio/vfio");
-  if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &container)) fail("SET_CONTAINER");
-  if (ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU)) fail("SET_IOMMU");
-  return container;
-}
-
 // An iommufd with a device of its own, which takes the same MAP_DMA: the least that a kernel asks for it.
 static int bare_container(const char *device) {
   char path[280];
@@ -152,7 +141,7 @@ int costs(const char *kind, const char *group, const char *device, long runs) {
   int count = device ? 2 : 1, null = open("/dev/null", O_RDWR);
   char *memory = arena(kind);
   if (!memory) return 0;
-  sides[0].container = legacy_container(group);
+  sides[0].container = container_of(group);
   if (device) sides[1].container = bare_container(device);
   for (int run = 0; run < 3; run++) printf("noop %.1f\n", noop(null, 20000));
   long live = 0;

@@ -75,13 +75,21 @@ static void unmap(long index, int scattered) {
   if (ioctl(container, VFIO_IOMMU_UNMAP_DMA, &call) || call.size != page) fail("UNMAP_DMA");
 }
 
+int container_of(const char *number) {
+  char path[64];
+  snprintf(path, sizeof path, "/dev/vfio/%s", number);
+  int group = open(path, O_RDWR), opened = open("/dev/vfio/vfio", O_RDWR);
+  if (group < 0) fail(path);
+  if (opened < 0) fail("/dev/vfio/vfio");
+  if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &opened)) fail("SET_CONTAINER");
+  if (ioctl(opened, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU)) fail("SET_IOMMU");
+  return opened;
+}
+
 static void begin(void) {
-  int group = open("/dev/vfio/3", O_RDWR);
-  container = open("/dev/vfio/vfio", O_RDWR);
+  container = container_of("3");
   null = open("/dev/null", O_RDWR);
-  if (container < 0 || group < 0 || null < 0) fail("open");
-  if (ioctl(group, VFIO_GROUP_SET_CONTAINER, &container)) fail("SET_CONTAINER");
-  if (ioctl(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU)) fail("SET_IOMMU");
+  if (null < 0) fail("/dev/null");
   buffer = mmap(0, buffer_pages * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   if (buffer == MAP_FAILED) fail("mmap");
 }
@@ -163,12 +171,10 @@ static void starts(long runs) {
   }
 }
 
-// Beside this file.
-void pins(long pages, long batch, long runs);
-
 static void usage(void) {
   fputs("usage: ioasid-bench dma COUNT SCATTERED RUNS PASSES BATCH | ioctl RUNS | starts RUNS | rest | pins PAGES BATCH RUNS |\n"
-        "       nothing | costs fresh|huge|scattered RUNS GROUP [DEVICE]\n", stderr);
+        "       copies BYTES RUNS | dirty PAGES EACH RUNS | threads RUNS GROUP... |\n"
+        "       neighbour BYTES RUNS GROUP GROUP | nothing | costs fresh|huge|scattered RUNS GROUP [DEVICE]\n", stderr);
   exit(2);
 }
 
@@ -186,6 +192,14 @@ int main(int count, char **words) {
     starts(atol(words[2]));
   else if (!strcmp(words[1], "pins") && count == 5)
     pins(atol(words[2]), atol(words[3]), atol(words[4]));
+  else if (!strcmp(words[1], "copies") && count == 4)
+    copies(atol(words[2]), atol(words[3]));
+  else if (!strcmp(words[1], "dirty") && count == 5)
+    dirty(atol(words[2]), atol(words[3]), atol(words[4]));
+  else if (!strcmp(words[1], "threads") && count > 3)
+    parallel(atol(words[2]), words + 3, count - 3);
+  else if (!strcmp(words[1], "neighbour") && count == 6)
+    neighbour((size_t)atol(words[2]), atol(words[3]), words + 4);
   else if (!strcmp(words[1], "costs") && (count == 5 || count == 6)) {
     if (!costs(words[2], words[4], words[5], atol(words[3]))) usage();
   } else if (strcmp(words[1], "nothing"))
