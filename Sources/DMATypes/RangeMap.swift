@@ -95,9 +95,13 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
   /// Where the range would be entered, or nil when another shares an address with it.
   @inlinable @inline(__always)
   public func gap(for range: IOVARange) -> Place? {
-    guard let leaf = tree.leafToChange(for: range.start.rawValue) else {
+    if let finger = tree.finger, finger.isGap(for: range) {
+      return Place(at: finger, revision: tree.revision)
+    }
+    guard let leaf = tree.leaf(for: range.start.rawValue) else {
       return Place(at: nil, revision: tree.revision)
     }
+    leaf.prefetch()
     let next = Cursor(leaf: leaf, index: leaf.upperBound(range.start.rawValue))
     if let before = next.predecessor, before.last >= range.start.rawValue { return nil }
     if let after = next.normalized, after.start <= range.last.rawValue { return nil }
@@ -107,7 +111,11 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
   /// The element whose range holds the address, and its place.
   @inlinable @inline(__always)
   public func find(_ address: IOVA) -> (element: Element, place: Place)? {
-    guard let leaf = tree.leafToChange(for: address.rawValue) else { return nil }
+    if let found = tree.finger?.neighbour(holding: address.rawValue) {
+      return (found.element, Place(at: found, revision: tree.revision))
+    }
+    guard let leaf = tree.leaf(for: address.rawValue) else { return nil }
+    leaf.prefetch()
     let next = Cursor(leaf: leaf, index: leaf.upperBound(address.rawValue))
     guard let found = next.predecessor, found.last >= address.rawValue else { return nil }
     return (found.element, Place(at: found, revision: tree.revision))

@@ -164,13 +164,6 @@ extension RangeMap {
       }
     }
 
-    /// Whether a range with this start belongs here for certain: not below the first one here, and
-    /// not above the last one, unless there is nothing above.
-    @inlinable @inline(__always) func bounds(_ start: UInt64) -> Bool {
-      guard self.start(at: 0) <= start else { return false }
-      return next == nil || start <= self.start(at: count &- 1)
-    }
-
     @inlinable func start(at index: Int) -> UInt64 { unsafe starts[index] }
     @inlinable func last(at index: Int) -> UInt64 { unsafe rests[index].last }
     @inlinable func element(at index: Int) -> Element {
@@ -329,6 +322,21 @@ extension RangeMap {
       if index < leaf.count { return self }
       return leaf.next.map { Cursor(leaf: $0, index: 0) }
     }
+    /// Whether a range lies here for certain: above the one before, and below the one behind.
+    @inlinable @inline(__always) func isGap(for range: IOVARange) -> Bool {
+      guard index > 0, leaf.last(at: index &- 1) < range.start.rawValue else { return false }
+      // What is free behind the last one of a leaf may belong to the next leaf.
+      guard index < leaf.count else { return leaf.next == nil }
+      return leaf.start(at: index) > range.last.rawValue
+    }
+
+    /// The place of whichever holds the address, the one behind or the one before; nil for neither.
+    @inlinable @inline(__always) func neighbour(holding address: UInt64) -> Cursor? {
+      if index < leaf.count, start <= address, address <= last { return self }
+      let before = Cursor(leaf: leaf, index: index &- 1)
+      return index > 0 && before.start <= address && address <= before.last ? before : nil
+    }
+
     @inlinable var successor: Cursor? { Cursor(leaf: leaf, index: index + 1).normalized }
     @inlinable var predecessor: Cursor? {
       if index > 0 { return Cursor(leaf: leaf, index: index - 1) }

@@ -28,8 +28,7 @@ extension RangeMap {
       @usableFromInline var leafCount = 0
       @usableFromInline var innerCount = 0
       @usableFromInline var revision = Revision()
-      /// The leaf that the last change was in.
-      @usableFromInline var finger: Leaf?
+      @usableFromInline var finger: Cursor?
 
       @inlinable init() {}
     }
@@ -82,19 +81,11 @@ extension RangeMap {
       place.revision == revision ? place.cursor : nil
     }
 
-    /// The leaf that the last change was in, one of the tree's.
-    @inlinable var finger: Leaf? {
+    /// Right above the last change: in a leaf of the tree, its count at most. Changes come side by
+    /// side, so that the next is looked for here first.
+    @inlinable var finger: Cursor? {
       get { unsafe state.pointee.finger }
       set { unsafe state.pointee.finger = newValue }
-    }
-
-    /// `leaf(for:)` of a range that is about to change: changes come side by side, so that the leaf
-    /// of the last one is looked at first; any other is asked for whole.
-    @inlinable @inline(__always) func leafToChange(for start: UInt64) -> Leaf? {
-      if let finger, finger.bounds(start) { return finger }
-      guard let leaf = leaf(for: start) else { return nil }
-      leaf.prefetch()
-      return leaf
     }
 
     /// The leaf in which a range with this start lies or would lie.
@@ -116,14 +107,15 @@ extension RangeMap.Tree {
   @usableFromInline typealias Node = RangeMap<Value>.Node
   @usableFromInline typealias Leaf = RangeMap<Value>.Leaf
   @usableFromInline typealias Inner = RangeMap<Value>.Inner
+  @usableFromInline typealias Cursor = RangeMap<Value>.Cursor
 
   /// Enters a range where a look-up for it ended, in a leaf that is not full.
   @inlinable @inline(__always) func insert(
-    start: UInt64, last: UInt64, _ value: Value, at cursor: RangeMap<Value>.Cursor
+    start: UInt64, last: UInt64, _ value: Value, at cursor: Cursor
   ) {
     revision.advance()
     count &+= 1
-    finger = cursor.leaf
+    finger = Cursor(leaf: cursor.leaf, index: cursor.index &+ 1)
     cursor.leaf.insert(start: start, last: last, value, at: cursor.index)
   }
 
@@ -147,8 +139,9 @@ extension RangeMap.Tree {
       isRightmost = isRightmost && index == parent.count - 1
       node = parent.child(at: index)
     }
-    finger = node.leaf
-    node.leaf.insert(start: start, last: last, value, at: node.leaf.upperBound(start))
+    let index = node.leaf.upperBound(start)
+    finger = Cursor(leaf: node.leaf, index: index + 1)
+    node.leaf.insert(start: start, last: last, value, at: index)
   }
 
   @inlinable func capacity(level: Int) -> Int { level == 0 ? Leaf.capacity : Inner.capacity }
@@ -230,13 +223,13 @@ extension RangeMap.Tree {
   }
 
   /// Removes a range from a settled leaf.
-  @inlinable @inline(__always) func remove(at cursor: RangeMap<Value>.Cursor)
+  @inlinable @inline(__always) func remove(at cursor: Cursor)
     -> RangeMap<Value>.Element
   {
     let removed = cursor.element
     revision.advance()
     count &-= 1
-    finger = cursor.leaf
+    finger = cursor
     cursor.leaf.remove(at: cursor.index)
     return removed
   }
@@ -256,12 +249,13 @@ extension RangeMap.Tree {
       level -= 1
     }
     let leaf = node.leaf
-    // The one before may be gone.
-    finger = leaf
+    // Its leaf may be gone.
+    finger = nil
     let index = leaf.upperBound(start) - 1
     guard index >= 0, leaf.start(at: index) == start else { return nil }
     let removed = leaf.element(at: index)
     leaf.remove(at: index)
+    finger = Cursor(leaf: leaf, index: index)
     count -= 1
     return removed
   }
@@ -396,7 +390,10 @@ extension RangeMap.Tree {
     seen.count += leaf.count
     seen.leaves += 1
     seen.lastLeaf = leaf
-    if leaf.identity == finger?.identity { seen.hasFinger = true }
+    if let finger, finger.leaf.identity == leaf.identity {
+      guard finger.index >= 0, finger.index <= leaf.count else { return false }
+      seen.hasFinger = true
+    }
     return true
   }
 }

@@ -104,25 +104,18 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
     } catch {
       throw error.errno
     }
-    return try finish(plan, at: place, journal: &journal)
+    guard plan.isOneMapping, let range = plan.starts else {
+      return try finish(plan, journal: &journal)
+    }
+    try remove(range, at: place, reachesTables: plan.reachesTables, journal: &journal)
+    return range.size
   }
 
   /// Removes mappings one by one: each is a step of its own.
-  @inlinable @inline(__always) mutating func finish(
-    _ plan: UnmapPlan, at place: RangeMap<MappedMemory>.Place? = nil,
-    journal: inout some ContainerJournal
+  @usableFromInline @inline(never) mutating func finish(
+    _ plan: UnmapPlan, journal: inout some ContainerJournal
   ) throws(Errno) -> UInt64 {
     guard let starts = plan.starts else { return 0 }
-    if plan.isOneMapping {
-      try remove(starts, at: place, reachesTables: plan.reachesTables, journal: &journal)
-      return starts.size
-    }
-    return try finishEach(plan, startingIn: starts, journal: &journal)
-  }
-
-  @usableFromInline @inline(never) mutating func finishEach(
-    _ plan: UnmapPlan, startingIn starts: IOVARange, journal: inout some ContainerJournal
-  ) throws(Errno) -> UInt64 {
     var removed: UInt64 = 0
     while let next = container.entries.firstStarting(atOrAfter: starts.start)?.range,
       next.start <= starts.last
