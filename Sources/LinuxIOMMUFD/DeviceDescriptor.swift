@@ -34,6 +34,13 @@ public struct DeviceDescriptor: RawRepresentable, Hashable, Sendable, BitwiseCop
     return DeviceID(rawValue: request.device)
   }
 
+  /// Whether somebody has the node of the device's group open, on a kernel that has such nodes.
+  /// Nothing is bound: the kernel looks at that before it looks for an iommufd.
+  public var groupIsOpen: Bool {
+    var request = BindLayout(iommufd: .max)
+    return issueCall(on: rawValue, CallNumber.bind, &request) == Errno.busy.rawValue
+  }
+
   /// Lets the device translate through a table (`VFIO_DEVICE_ATTACH_IOMMUFD_PT`). Attached already,
   /// it moves, and its whole group with it.
   ///

@@ -178,6 +178,9 @@ extension Machine {
       } catch {
         throw error.errno
       }
+      if let kernel, container(ofGroupAt: index) == 0, kernel.isUsedElsewhere(groupAt: index) {
+        throw .busy
+      }
       try descriptor.hold()
       kernel?.use(.group(index), by: 1)
       return OpenedFile(

@@ -23,6 +23,16 @@ extension KernelMachine {
     }
   }
 
+  /// Whether somebody outside the run uses a group that nobody uses in it: another run has taken
+  /// it, or another program has its node open. What binds a device by itself is not seen.
+  func isUsedElsewhere(groupAt index: Int) -> Bool {
+    devices.contains { device in
+      guard device.group == index, let node = try? openNode(of: device) else { return false }
+      defer { node.close() }
+      return clinux_is_held(node.rawValue, 0) == 1 || node.groupIsOpen
+    }
+  }
+
   /// A descriptor of a device for the program, the lowest that is free.
   func open(
     _ index: Int, isFirst: Bool, in backend: inout MachineBackend
