@@ -57,7 +57,7 @@ typealias MachineSession = ContainerSession<MachineBackend>
   @inline(__always)
   func serve(_ number: UInt64, _ argument: UInt64, in machine: Machine) -> Int {
     let number = UInt32(truncatingIfNeeded: number)
-    guard let limit = machine.lockLimit.value, ContainerCodec.command(of: number) == .map,
+    guard machine.lockLimit.value != nil, ContainerCodec.command(of: number) == .map,
       machine.kernel == nil || countsForUser
     else {
       var unlimited = UInt64.max
@@ -65,17 +65,15 @@ typealias MachineSession = ContainerSession<MachineBackend>
       guard _slowPath(result == -Int(Errno.tryAgain.rawValue)) else { return result }
       return serveAskingDrivers(number, argument, in: machine)
     }
-    return map(number, argument, limit, machine)
+    return map(number, argument, machine)
   }
 
   @inline(never)
-  private func map(
-    _ number: UInt32, _ argument: UInt64, _ limit: UInt64, _ machine: Machine
-  ) -> Int {
+  private func map(_ number: UInt32, _ argument: UInt64, _ machine: Machine) -> Int {
     var allowance = machine.lockLimit.takeCredit()
     var result = serve(number, argument, allowance: &allowance)
     if result == -Int(Errno.noMemory.rawValue) {
-      allowance = machine.lockAllowance(of: limit)
+      allowance = machine.lockAllowance()
       result = serve(number, argument, allowance: &allowance)
     }
     machine.lockLimit.giveCredit(allowance)
@@ -125,14 +123,14 @@ extension ContainerReplica {
 
   /// `vfio_pin_pages()`. Under a limit it is as with MAP.
   func pin(_ request: PinRequest, in machine: Machine) throws(Errno) -> [PinnedPages] {
-    guard let limit = machine.lockLimit.value else {
+    guard machine.lockLimit.value != nil else {
       var unlimited = UInt64.max
       return try pin(request, allowance: &unlimited).get()
     }
     var left = machine.lockLimit.takeCredit()
     var result = pin(request, allowance: &left)
     if result == .failure(.noMemory) {
-      left = machine.lockAllowance(of: limit)
+      left = machine.lockAllowance()
       result = pin(request, allowance: &left)
     }
     machine.lockLimit.giveCredit(left)

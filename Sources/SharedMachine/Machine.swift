@@ -231,8 +231,11 @@ public final class Machine: @unchecked Sendable {
   /// The process's limits or capabilities may have changed.
   public func limitsMayHaveChanged() { lockLimit.refresh() }
 
-  /// The pages that a MAP may pin under a limit, counted anew.
-  func lockAllowance(of limit: UInt64) -> UInt64 {
+  /// The pages that a MAP may pin, counted anew. The limit too is asked again: another process may
+  /// have raised it.
+  func lockAllowance() -> UInt64 {
+    lockLimit.refresh()
+    guard let limit = lockLimit.value else { return .max }
     // Each container is asked by itself: no two locks are held at once.
     let charged = replicas.withLock { Array($0.values) }.reduce(0) { $0 + $1.chargedPages }
     return lockLimit.allowance(of: limit, charged: charged)

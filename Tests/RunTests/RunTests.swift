@@ -139,6 +139,19 @@ struct RunTests {
             """, status: 0))
   }
 
+  @Test("A process killed between any two instructions harms neither owner nor borrower")
+  func stepped() throws {
+    let outcome = try Workshop.run([try Workshop.program("runs/stepped"), "1", "24"])
+    let acts = [
+      "MAP", "the first MAP of a process", "UNMAP of four", "a DMA", "SET_IRQS and an interrupt",
+      "GET_DEVICE_FD and close", "dirty tracking", "a life of another group",
+    ]
+    let lines =
+      acts.map { "killed in \($0): the owner lost nothing\n" }
+      + [0, 2, 3, 5].map { "killed in \(acts[$0]): the borrower lost nothing\n" }
+    #expect(outcome == Outcome(output: lines.joined(), status: 0))
+  }
+
   @Test("A killed run leaves no process, no mount and no file behind")
   func nothingIsLeftBehind() throws {
     func machine() throws -> String {

@@ -1,31 +1,7 @@
 // Locked memory: what a MAP may pin, and who is asked when.
-#include "conversation.h"
-#include <linux/capability.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
+#include "limits.h"
 
 enum { LIMIT_PAGES = 16 };
-
-static void limit(unsigned long count) {
-  struct rlimit limit = {count * PAGE, count * PAGE};
-  say("limit of %lu pages: %s", count, outcome(setrlimit(RLIMIT_MEMLOCK, &limit)));
-}
-
-static void drop_ipc_lock(void) {
-  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct data[2];
-  if (syscall(SYS_capget, &header, data)) give_up("capget");
-  data[0].effective &= ~(1U << CAP_IPC_LOCK);
-  say("without CAP_IPC_LOCK: %s", outcome(syscall(SYS_capset, &header, data)));
-}
-
-static void take_ipc_lock(void) {
-  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct data[2];
-  if (syscall(SYS_capget, &header, data)) give_up("capget");
-  data[0].effective |= 1U << CAP_IPC_LOCK;
-  say("with CAP_IPC_LOCK: %s", outcome(syscall(SYS_capset, &header, data)));
-}
 
 int main(void) {
   struct session s = start(FIRST, VFIO_TYPE1v2_IOMMU);
@@ -36,7 +12,7 @@ int main(void) {
   MAP(READ_WRITE, memory, 0x100000, 32 * PAGE);
   UNMAP(0x100000, 32 * PAGE);
   heading("the limit, page by page");
-  drop_ipc_lock();
+  say("without CAP_IPC_LOCK: %s", outcome(set_ipc_lock(0)));
   MAP(READ_WRITE, memory, 0x100000, 17 * PAGE);
   MAP(READ_WRITE, memory, 0x100000, 16 * PAGE);
   MAP(READ_WRITE, memory, 0x200000, PAGE);
@@ -85,9 +61,9 @@ int main(void) {
     MAP(READ_WRITE, memory + 32 * PAGE, 0x500000, 16 * PAGE);
   });
   heading("the capability again");
-  take_ipc_lock();
+  say("with CAP_IPC_LOCK: %s", outcome(set_ipc_lock(1)));
   MAP(READ_WRITE, memory + 32 * PAGE, 0x600000, 20 * PAGE);
-  drop_ipc_lock();
+  say("without CAP_IPC_LOCK: %s", outcome(set_ipc_lock(0)));
   MAP(READ_WRITE, memory + 32 * PAGE, 0x700000, PAGE);
   finish(s);
   return 0;

@@ -1,7 +1,5 @@
 // Children, exec, descriptors sent through a socket, sudden death.
-#include "conversation.h"
-
-#include <sys/socket.h>
+#include "rights.h"
 
 static unsigned char *memory;
 
@@ -10,29 +8,6 @@ static void use(const char *who, int container, int device, uint64_t iova) {
   const char *result = outcome(pread(device, &id, 4, 0));
   say("%s: BAR read %s, %08x", who, result, id);
   say("%s: MAP %s", who, outcome(map_quiet(container, READ_WRITE, memory, iova, PAGE)));
-}
-
-static void send_fd(int socket, int fd) {
-  char byte = 'x', room[CMSG_SPACE(sizeof(int))] = {0};
-  struct iovec v = {&byte, 1};
-  struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = room,
-                     .msg_controllen = sizeof room};
-  struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-  c->cmsg_level = SOL_SOCKET;
-  c->cmsg_type = SCM_RIGHTS;
-  c->cmsg_len = CMSG_LEN(sizeof(int));
-  memcpy(CMSG_DATA(c), &fd, sizeof fd);
-  if (sendmsg(socket, &m, 0) != 1) give_up("sendmsg");
-}
-static int receive_fd(int socket) {
-  char byte, room[CMSG_SPACE(sizeof(int))];
-  struct iovec v = {&byte, 1};
-  struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = room,
-                     .msg_controllen = sizeof room};
-  if (recvmsg(socket, &m, 0) != 1) give_up("recvmsg");
-  int fd;
-  memcpy(&fd, CMSG_DATA(CMSG_FIRSTHDR(&m)), sizeof fd);
-  return fd;
 }
 
 // The program once more, with descriptors at known numbers: container 40, group 41, device 42.
@@ -136,15 +111,17 @@ int main(int argc, char **argv) {
   if (child == 0) {
     munmap((void *)bar, PAGE);
     finish(s);
-    int got = receive_fd(pair[1]), device = receive_fd(pair[1]);
+    int got, device;
+    receive_with(pair[1], &got, 1);
+    receive_with(pair[1], &device, 1);
     use("receiver", got, device, 0x80000);
     volatile unsigned char *own = map_bar(device, PAGE);
     say("receiver: register %08x", get32(own, ID));
     fflush(stdout);
     _exit(0);
   }
-  send_fd(pair[0], s.container);
-  send_fd(pair[0], s.device);
+  send_with(pair[0], 'c', &s.container, 1);
+  send_with(pair[0], 'd', &s.device, 1);
   waitpid(child, &status, 0);
   say("receiver: status %d", status);
   UNMAP(0x80000, PAGE);

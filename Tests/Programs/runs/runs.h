@@ -5,8 +5,6 @@
 
 #include <sys/prctl.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 
 // Ends the program, loudly, unless `truth` holds.
 #define MUST(truth) \

@@ -1,28 +1,13 @@
 // Pages that a driver pins are charged to the process that mapped them, each once, and only while
 // no IOMMU has them.
 #include "pins.h"
-#include <linux/capability.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
+#include "../limits.h"
 
 static int container, d;
 
-static void limit(unsigned long count) {
-  struct rlimit limit = {count * PAGE, count * PAGE};
-  say("limit of %lu pages: %s", count, outcome(setrlimit(RLIMIT_MEMLOCK, &limit)));
-}
-
-static void drop_capability(void) {
-  struct __user_cap_header_struct header = {_LINUX_CAPABILITY_VERSION_3, 0};
-  struct __user_cap_data_struct data[2];
-  if (syscall(SYS_capget, &header, data)) give_up("capget");
-  data[0].effective &= ~(1U << CAP_IPC_LOCK);
-  if (syscall(SYS_capset, &header, data)) give_up("capset");
-}
-
 int main(void) {
   unsigned char *p = numbered_pages(64);
-  drop_capability();
+  if (set_ipc_lock(0)) give_up("capset");
   limit(16);
   struct session s = start_mediated(PINS, VFIO_TYPE1v2_IOMMU);
   container = s.container, d = s.device;
