@@ -24,8 +24,10 @@ __asm__(
     "  add $8, %rdi\n"
     "  sub $8, %rdx\n"
     "  jmp 1b\n"
+    "clinux_copy_words_end:\n"
     "2: test %rdx, %rdx\n"
     "  jz 4f\n"
+    "clinux_copy_bytes:\n"
     "3: mov %rdx, %rcx\n"
     "  rep movsb\n"
     "4: xor %eax, %eax\n"
@@ -113,12 +115,16 @@ __asm__(
     "  ret\n"  // rax counts the bytes of the pages before the bad one
     ".size clinux_touch_for_write, . - clinux_touch_for_write\n");
 
+extern const char clinux_copy_words_end[], clinux_copy_bytes[];
 extern const char clinux_store_end[], clinux_copy_end[], clinux_copy_fault[], clinux_touch_end[], clinux_touch_fault[];
 
 int32_t clinux_fix_up(void *context) {
   greg_t *registers = ((ucontext_t *)context)->uc_mcontext.gregs;
   uintptr_t at = (uintptr_t)registers[REG_RIP];
-  if (at - (uintptr_t)clinux_copy < (uintptr_t)clinux_copy_end - (uintptr_t)clinux_copy)
+  // A word may begin in memory that is there: the rest goes byte by byte, up to the one that is not.
+  if (at - (uintptr_t)clinux_copy < (uintptr_t)clinux_copy_words_end - (uintptr_t)clinux_copy)
+    registers[REG_RIP] = (greg_t)clinux_copy_bytes;
+  else if (at - (uintptr_t)clinux_copy < (uintptr_t)clinux_copy_end - (uintptr_t)clinux_copy)
     registers[REG_RIP] = (greg_t)clinux_copy_fault;
   else if (at - (uintptr_t)clinux_load < (uintptr_t)clinux_store_end - (uintptr_t)clinux_load)
     registers[REG_RIP] = (greg_t)clinux_copy_fault;

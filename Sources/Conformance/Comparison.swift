@@ -54,7 +54,8 @@ public struct Comparison {
       report.shards[entrant.part] = [shard.number]
       for version in 1...2 { report.tallies[Entry(entrant.part, version: version)] = Tally() }
     }
-    let witnesses = campaign.world.name == World.lab.name ? Ledger.rows : []
+    let witnesses =
+      [World.lab, .labWithPins].contains { $0.name == campaign.world.name } ? Ledger.rows : []
     let indices = campaign.indices(of: shard, witnesses: witnesses.count)
     for (done, index) in indices.enumerated() {
       looks.begin(script: done, of: indices.count)

@@ -7,7 +7,8 @@ public struct Entrants {
   public private(set) var present: [Entrant] = []
   /// Why the others cannot.
   public private(set) var absent: [ContestantName: String] = [:]
-  /// The machine that scripts are written for: this one's groups, or the lab's where it has none.
+  /// The machine that scripts are written for: this one's groups, or the lab's, emulated devices
+  /// included, where it has none.
   public let world: World
   private let originalLimit = EntryLimit.current
   /// Looks through real devices, over all contestants.
@@ -17,7 +18,7 @@ public struct Entrants {
   public init(_ wanted: [ContestantName], looks total: Int = 200) {
     let machine = KernelMachine()
     looks = LookAllowance(total)
-    world = machine.world ?? .lab
+    world = machine.world ?? .labWithPins
     guard let arena = ScriptArena() else {
       for name in wanted { absent[name] = "no memory for the scripts' arena" }
       return
@@ -61,6 +62,9 @@ public struct Entrants {
     case .iommufd:
       let nodes = machine.deviceNodes
       if let reason = machine.noIOMMUFD { return .failure(Absence(reason: reason)) }
+      if world.hasPins {
+        return .failure(Absence(reason: "a driver in user space is for simulated platforms"))
+      }
       return .success(
         Entrant(name, on: machine.kernel, manner: .stale) { world in
           ShimContestant(

@@ -114,6 +114,33 @@ extension ExhaustiveGenerator {
       ], length: length)
   }
 
+  /// A driver's pins and copies, what is dirty by them, and who must let go before memory goes.
+  ///
+  /// Of the two mappings, one behind the other, the second ends where no memory is.
+  public static func pins(length: Int) -> Self {
+    var second = map(0x3000, 0x3000)
+    second.numbers[2] = .memory(0x1_f000)
+    let beginning =
+      ready(groups: [7], version: 2) + [
+        Call(.getDeviceFD, on: 1, into: 3, name: PinsDriver.name),
+        Call(.openGroup, into: 2, [3]), map(0x1000, 0x2000), second,
+      ]
+    return Self(
+      world: .labWithPins, beginning: beginning,
+      choices: [
+        Call(.dirtyPages, on: 0, [8, 1, 0, 0, 0, 0, 0]),
+        Call(.dirtyPages, on: 0, [48, 4, 0x1000, 0x5000, 0x1000, 8, .memory(0x40)]),
+        Call(.pin, on: 3, [0x1000, 2, 3]), Call(.pin, on: 3, [0x2000, 3, 1]),
+        Call(.unpin, on: 3, [0x2000, 2]), Call(.driverWrite, on: 3, [0x2ffc, 8, 0x1234_5678_9abc]),
+        Call(.driverRead, on: 3, [0x3ffc, 8]), Call(.keep, on: 3, [2]), Call(.told, on: 3),
+        Call(.pin, on: 3, [0x1000, 1, 1]),
+        unmap(0x1000, 0x2000),
+        Call(.unmapDMA, on: 0, [48, 1, 0x1000, 0x5000, 0x1000, 8, .memory(0x20)]),
+        Call(.setContainer, on: 2, other: .descriptor(0)), Call(.unsetContainer, on: 2),
+        Call(.close, on: 3),
+      ], length: length)
+  }
+
   /// Addresses taken away and given back, and what may not happen meanwhile.
   public static func addresses(version: UInt64, length: Int) -> Self {
     var choices = [map(0x1000, 0x1000), map(0x2000, 0x2000)]

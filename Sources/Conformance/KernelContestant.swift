@@ -3,7 +3,7 @@ import Glibc
 
 /// The running kernel: real nodes, real ioctls, real devices.
 public final class KernelContestant: Contestant {
-  private enum Kind { case container, group(UInt32), device }
+  private enum Kind { case container, group(UInt32), device(String) }
   private struct File {
     var kind: Kind
     var descriptor: Int32
@@ -65,8 +65,23 @@ public final class KernelContestant: Contestant {
       _ = clinux_close(file.descriptor)
       return Outcome(0)
     }
-    if case .device = file.kind { return Outcome(0) }
+    if case .device(let name) = file.kind {
+      guard call.verb.isOfDriver, PinsDriver.names.contains(name) else { return Outcome(0) }
+      return command(call, on: file)
+    }
+    guard !call.verb.isOfDriver else { return Outcome(-Int64(ENOTTY)) }
     return ioctl(call, on: file)
+  }
+
+  /// What the module is told to do.
+  private func command(_ call: Call, on file: File) -> Outcome {
+    var command = PinsCommand(call)
+    let argument = arena.place(command.bytes, at: .plain)
+    let result = clinux_ioctl(file.descriptor, PinsCommand.request, argument)
+    guard result == 0 else { return Outcome(result) }
+    command.bytes = arena.bytes(PinsCommand.byteCount, at: argument)
+    if call.verb == .driverWrite { arena.noteWrites() }
+    return command.outcome(of: call)
   }
 
   private func open(_ path: String, _ kind: Kind, _ call: Call) -> Outcome {
@@ -87,7 +102,7 @@ public final class KernelContestant: Contestant {
     let result = clinux_ioctl(file.descriptor, request, argument)
     if call.verb == .getDeviceFD, result >= 0 {
       if case .group = file.kind {
-        enter(File(kind: .device, descriptor: Int32(result)), as: call.into)
+        enter(File(kind: .device(call.name), descriptor: Int32(result)), as: call.into)
         return Outcome(0)
       }
     }

@@ -90,7 +90,7 @@ public struct KernelMachine: Sendable {
   private static func members(of group: UInt32) -> [Member] {
     SysfsText.names(in: "/sys/kernel/iommu_groups/\(group)/devices").sorted(by: >)
       .compactMap { name in
-        let directory = "/sys/bus/pci/devices/\(name)"
+        let directory = "/sys/kernel/iommu_groups/\(group)/devices/\(name)"
         guard SysfsText.names(in: directory).contains("vfio-dev") else { return nil }
         let node = SysfsText.names(in: directory + "/vfio-dev").first
         return Member(name: name, node: node.map { "/dev/vfio/devices/" + $0 })
@@ -149,6 +149,9 @@ public struct KernelMachine: Sendable {
   /// taken.
   private static func ask(_ number: UInt32) -> World.Discovered? {
     let devices = members(of: number).map(\.name)
+    if !PinsDriver.names.isDisjoint(with: devices) {
+      return World.Discovered(number: number, devices: devices, isEmulated: true)
+    }
     let (reserved, relaxable) = regions(of: number)
     let container = unsafe clinux_open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC, 0)
     let group = unsafe clinux_open("/dev/vfio/\(number)", O_RDWR | O_CLOEXEC, 0)
@@ -203,11 +206,13 @@ extension World {
   struct Discovered {
     var number: UInt32
     var devices: [String]
-    var reserved: [Run]
-    var relaxable: [Run]
-    var usable: [Run]
-    var pageSizes: UInt64
-    var coherent: Bool
+    /// Whether no IOMMU is behind it: of the rest nothing is known.
+    var isEmulated = false
+    var reserved: [Run] = []
+    var relaxable: [Run] = []
+    var usable: [Run] = []
+    var pageSizes: UInt64 = 0
+    var coherent = true
   }
 
   /// The machine that those groups make up: `lab` when it is that one, else `here`; nil when there
@@ -217,6 +222,10 @@ extension World {
     var iommus: [IOMMU] = []
     var groups: [Group] = []
     for found in discovered {
+      guard !found.isEmulated else {
+        groups.append(Group(number: found.number, iommu: nil, devices: found.devices))
+        continue
+      }
       let all = found.usable + found.reserved
       let iommu = IOMMU(
         driver: 1,
@@ -230,9 +239,11 @@ extension World {
           reserved: found.reserved, relaxable: found.relaxable))
     }
     self.init(name: "here", iommus: iommus, groups: groups, entryLimit: entryLimit)
-    var lab = World.lab
-    (lab.name, lab.entryLimit) = (name, entryLimit)
-    if self == lab { name = World.lab.name }
+    for known in [World.lab, .labWithPins] {
+      var like = known
+      (like.name, like.entryLimit) = (name, entryLimit)
+      if self == like { name = known.name }
+    }
   }
 }
 

@@ -62,7 +62,8 @@ public struct Oracle: Contestant {
     case nil: return Outcome(-errnoBADF)
     case .container(let container): return containerCall(call, container)
     case .group(let group): return groupCall(call, group)
-    case .device: return Outcome(0)  // device calls are the device model's: not compared
+    // Other device calls are the device model's: not compared.
+    case .device(let group, let name): return driverCall(call, group, name)
     }
   }
 
@@ -90,6 +91,11 @@ public struct Oracle: Contestant {
     case .device(let group, let name):
       if let open = groups[group].openDevices.firstIndex(of: name) {
         groups[group].openDevices.remove(at: open)
+      }
+      if PinsDriver.names.contains(name), groups[group].openDevices.isEmpty,
+        let container = groups[group].container
+      {
+        containers[container].closeDriver(of: group)
       }
       releaseIfUnused(group)
     }
@@ -217,11 +223,21 @@ public struct Oracle: Contestant {
       }
       guard let container = groups[group].container else { return errnoINVAL }
       if containers[container].version == nil { return errnoINVAL }
+      if PinsDriver.names.contains(device), groups[group].openDevices.isEmpty {
+        containers[container].drivers[group] = PinsDriver(of: device)
+      }
       groups[group].openDevices.append(device)
       files[call.into] = .device(group: group, name: device)
       return 0
     }
     return errnoNODEV
+  }
+
+  private mutating func driverCall(_ call: Call, _ group: Int, _ name: String) -> Outcome {
+    guard call.verb.isOfDriver, PinsDriver.names.contains(name),
+      let container = groups[group].container
+    else { return Outcome(0) }
+    return containers[container].perform(call, byDriverOf: group, &memory)
   }
 
   // MARK: - What devices reach
@@ -252,6 +268,7 @@ public struct Oracle: Contestant {
 
 let errnoPERM: Int64 = 1
 let errnoNOENT: Int64 = 2
+let errnoE2BIG: Int64 = 7
 let errnoBADF: Int64 = 9
 let errnoACCES: Int64 = 13
 let errnoFAULT: Int64 = 14

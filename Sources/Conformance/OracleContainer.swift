@@ -9,6 +9,8 @@ struct OracleContainer {
     var invalid = false
     /// The kernel's bitmap, longer than the pages; empty while nothing is tracked.
     var bits: [Bool] = []
+    /// How often each page is pinned, by its bus address.
+    var pins: [UInt64: Int] = [:]
     var size: UInt64 { iova.last &- iova.start &+ 1 }
   }
 
@@ -36,6 +38,8 @@ struct OracleContainer {
   /// Usable addresses, ascending; empty: no list, everything is usable.
   var usable: [World.Run] = []
   var tracking = false
+  /// The open mediated devices, by their groups.
+  var drivers: [Int: PinsDriver] = [:]
 
   init(world: World, memoryBase: UInt64, manner: DirtyManner) {
     self.world = world

@@ -33,8 +33,18 @@ extension OracleContainer {
     if tracking { return 0 }
     if mappings.contains(where: { $0.size / pageSize > 0x7fff_ffff }) { return errnoINVAL }
     tracking = true
-    for index in mappings.indices { allocateBits(index) }
+    for index in mappings.indices {
+      allocateBits(index)
+      markPinned(index)
+    }
     return 0
+  }
+
+  /// What is pinned may be written at any time.
+  private mutating func markPinned(_ index: Int) {
+    for page in mappings[index].pins.keys {
+      mappings[index].bits[Int((page - mappings[index].iova.start) / pageSize)] = true
+    }
   }
 
   /// The kernel's bitmap: whole words, and one more to shift into.
@@ -78,6 +88,7 @@ extension OracleContainer {
     for index in inside.sorted(by: { mappings[$0].iova.start < mappings[$1].iova.start }) {
       if !report(index, from: iova, to: data, &memory) { return errnoFAULT }
       for bit in 0..<Int(mappings[index].size / pageSize) { mappings[index].bits[bit] = false }
+      markPinned(index)
     }
     return 0
   }
@@ -146,15 +157,19 @@ struct OracleMemory {
 
   /// Writes eight bytes at any address, as many of them as can be written.
   mutating func store(_ word: UInt64, at address: UInt64) -> Bool {
-    for index in 0..<8 as Range<UInt64> {
-      let offset = address &+ index &- base
+    store(PinsDriver.bytes(of: [word]), at: address)
+  }
+
+  /// Writes bytes up to the first that cannot be written.
+  mutating func store(_ bytes: [UInt8], at address: UInt64) -> Bool {
+    for (index, byte) in bytes.enumerated() {
+      let offset = address &+ UInt64(index) &- base
       guard offset < ScriptMemory.byteCount, ScriptMemory.page(at: offset) == .writable else {
         return false
       }
       let shift = 8 * (offset & 7)
       let old = written[offset & ~7] ?? ScriptMemory.word(at: offset & ~7)
-      let byte = word >> (8 * index) & 0xff
-      written[offset & ~7] = old & ~(0xff << shift) | byte << shift
+      written[offset & ~7] = old & ~(0xff << shift) | UInt64(byte) << shift
     }
     return true
   }

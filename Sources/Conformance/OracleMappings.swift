@@ -78,6 +78,7 @@ extension OracleContainer {
         mappings[index].invalid = true
         continue
       }
+      letGo(index)
       // Mappings that went before one that cannot be reported stay gone.
       if wantsDirty, let bits = structure.bitmap,
         !report(index, from: iova, to: bits.data, &memory)

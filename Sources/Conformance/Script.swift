@@ -20,6 +20,18 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
   case deviceRead = "device-read"
   /// What a device's write (eight bytes) at an IOVA does.
   case deviceWrite = "device-write"
+  /// What the driver of a mediated device (`PinsDriver`) is told to do: `vfio_pin_pages`.
+  case pin = "pin"
+  /// `vfio_unpin_pages`.
+  case unpin = "unpin"
+  /// `vfio_dma_rw` out of memory.
+  case driverRead = "driver-read"
+  /// `vfio_dma_rw` into memory: `value` as often as it fits.
+  case driverWrite = "driver-write"
+  /// The next requests to let go are not heard.
+  case keep = "keep"
+  /// How often the driver was told to let go since the last question, and of what.
+  case told = "told"
 
   /// The numbers a line gives, in order.
   public var fields: [String] {
@@ -35,6 +47,12 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     case .ioctl: ["number"]
     case .deviceRead: ["iova"]
     case .deviceWrite: ["iova", "value"]
+    case .pin: ["iova", "count", "prot"]
+    case .unpin: ["iova", "count"]
+    case .driverRead: ["iova", "length"]
+    case .driverWrite: ["iova", "length", "value"]
+    case .keep: ["count"]
+    case .told: []
     }
   }
 
@@ -64,6 +82,15 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     case .unmapDMA: 0x3b72
     case .dirtyPages: 0x3b75
     case .ioctl, .openContainer, .openGroup, .close, .deviceRead, .deviceWrite: nil
+    case .pin, .unpin, .driverRead, .driverWrite, .keep, .told: nil
+    }
+  }
+
+  /// Whether the driver of a mediated device is told to do it.
+  var isOfDriver: Bool {
+    switch self {
+    case .pin, .unpin, .driverRead, .driverWrite, .keep, .told: true
+    default: false
     }
   }
 

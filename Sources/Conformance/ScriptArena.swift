@@ -17,6 +17,7 @@ internal import UAPI
   /// A page for what passes through a real device on a look.
   let lookPage: UInt64
   private var dirtied: Set<UInt64> = []
+  private var writtenPages: Set<UInt64> = []
   /// Where bitmaps were asked for, as offsets.
   private var bitmaps: [Range<UInt64>] = []
 
@@ -64,8 +65,14 @@ internal import UAPI
   }
 
   private func fill(_ page: UInt64) {
-    for offset in stride(from: page << 12, to: (page + 1) << 12, by: 8) { restore(offset) }
+    unsafe Self.pattern.withUnsafeBytes { bytes in
+      unsafe pointer(base + page << 12).copyMemory(
+        from: bytes.baseAddress.unsafelyUnwrapped + Int(page << 12), byteCount: Self.pageBytes)
+    }
   }
+  /// Every word as it is at the start: scripts are many.
+  private static let pattern = stride(from: 0, to: ScriptMemory.byteCount, by: 8)
+    .map { ScriptMemory.word(at: $0) }
 
   private func restore(_ offset: UInt64) {
     unsafe pointer(base + offset).storeBytes(
@@ -193,9 +200,16 @@ internal import UAPI
 
   /// Remembers that a device wrote the word at an address.
   func noteWrite(at address: UInt64) { dirtied.insert(address &- base) }
+  /// A driver wrote, wherever it was mapped.
+  func noteWrites() {
+    for page in 0..<ScriptMemory.byteCount >> 12
+    where ScriptMemory.page(at: page << 12) == .writable { writtenPages.insert(page) }
+  }
 
   /// Gives every word that a device or a report wrote its first value back.
   func restore() {
+    for page in writtenPages { fill(page) }
+    writtenPages = []
     for offset in dirtied where offset < ScriptMemory.byteCount { restore(offset) }
     dirtied = []
     for bitmap in bitmaps {

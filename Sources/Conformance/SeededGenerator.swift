@@ -18,6 +18,11 @@ public struct SeededGenerator {
   private var addresses: [UInt64: Number?] = [:]
   private var calls: [Call] = []
 
+  /// Open devices of a driver that takes commands, and what it was told to pin.
+  private var drivers: [Int] = []
+  private var pinned: [(iova: UInt64, count: UInt64)] = []
+  private let verbs: [Verb]
+
   private static let verbs: [Verb] = [
     .mapDMA, .unmapDMA, .getInfo, .deviceRead, .deviceWrite, .openContainer, .openGroup, .close,
     .setContainer, .setIOMMU, .unsetContainer, .getDeviceFD, .getStatus, .checkExtension,
@@ -40,8 +45,12 @@ public struct SeededGenerator {
     type = numbers.pick([1, 3, 3, 3])
     wildness = numbers.pick([0, 1, 5, 20])
     // Mappings lead; each of the others is common, rare or absent in this script.
-    weights = Self.verbs.map { verb in
-      verb == .mapDMA || verb == .unmapDMA
+    // Drivers see what memory holds, and real devices do not make all of the writes of a script.
+    verbs =
+      world.hasPins
+      ? Self.verbs.filter { $0 != .deviceWrite } + Verb.allCases.filter(\.isOfDriver) : Self.verbs
+    weights = verbs.map { verb in
+      verb == .mapDMA || verb == .unmapDMA || verb == .pin
         ? numbers.pick([10, 40, 80]) : numbers.pick([0, 1, 1, 3, 10])
     }
     self.numbers = numbers
@@ -51,9 +60,12 @@ public struct SeededGenerator {
   private mutating func openEverything() {
     for file in isOpen.keys.sorted() { calls.append(Call(.close, on: file)) }
     (isOpen, groupOf, used, taken, addresses) = ([:], [:], [], [], [:])
+    (drivers, pinned) = ([], [])
+    let isWithoutIOMMU = world.hasPins && numbers.chance(1, in: 2)
     let container = make(.openContainer)
     mainContainer = container
     for index in world.groups.indices where numbers.chance(1, in: 2) {
+      if isWithoutIOMMU, world.groups[index].iommu != nil { continue }
       // A group that cannot be taken spoils the container for the rest of the script.
       let group = world.groups[index]
       if !(group.viable && group.safeInterrupts) && numbers.chance(7, in: 8) { continue }
@@ -62,6 +74,10 @@ public struct SeededGenerator {
       if numbers.chance(1, in: 3) { setIOMMU(container) }
     }
     setIOMMU(container)
+    for (file, index) in groupOf.sorted(by: { $0.key < $1.key })
+    where PinsDriver.names.contains(world.groups[index].devices[0]) {
+      openDriver(of: file, world.groups[index].devices[0])
+    }
     if numbers.chance(1, in: 3) {
       calls.append(Call(.dirtyPages, on: container, [8, 1, 0, 0, 0, 0, 0]))
     }
@@ -98,7 +114,7 @@ public struct SeededGenerator {
 
   private mutating func makeCall() {
     if numbers.chance(1, in: 80) { return openEverything() }
-    let verb = Self.verbs[numbers.pick(weights: weights)]
+    let verb = verbs[numbers.pick(weights: weights)]
     switch verb {
     case .openContainer: if numbers.chance(1, in: 8) { make(verb) }
     case .openGroup: makeGroup(numbers.pick(Array(world.groups.indices)))
@@ -139,6 +155,7 @@ public struct SeededGenerator {
     case .unmapDMA: addUnmap()
     case .dirtyPages: addDirty()
     case .deviceRead, .deviceWrite: addAccess(verb)
+    case .pin, .unpin, .driverRead, .driverWrite, .keep, .told: addCommand(verb)
     }
   }
 
@@ -200,7 +217,8 @@ public struct SeededGenerator {
     }
     var iova = numbers.pick(Self.edges) &+ step
     if numbers.chance(wildness, in: 400) { iova |= numbers.pick([1, 8, 0x800]) }
-    return iova
+    // Without an IOMMU mappings may end at 2⁶⁴, which the kernel loses count of (2.5).
+    return world.hasPins ? iova & (1 << 62 - 1) : iova
   }
 
   private mutating func address() -> Number {
@@ -321,5 +339,55 @@ public struct SeededGenerator {
       numbers.pick(open.isEmpty || numbers.chance(1, in: 8) ? world.groups : open).devices)
     let value = verb == .deviceWrite ? [Number(numbers.next())] : []
     calls.append(Call(verb, [Number(iova)] + value, name: name))
+  }
+}
+
+// MARK: - Drivers
+
+extension SeededGenerator {
+  private mutating func openDriver(of group: Int, _ device: String) {
+    let descriptor = nextDescriptor
+    nextDescriptor += 1
+    isOpen[descriptor] = .getDeviceFD
+    drivers.append(descriptor)
+    calls.append(Call(.getDeviceFD, on: group, into: descriptor, name: device))
+  }
+
+  private mutating func addCommand(_ verb: Verb) {
+    let open = drivers.filter { isOpen[$0] != nil }
+    guard !open.isEmpty else { return }
+    // The one that can be told to let go is the first.
+    let driver = numbers.chance(9, in: 10) ? open[0] : numbers.pick(open)
+    var fields: [UInt64] = []
+    switch verb {
+    case .pin:
+      let pages = pages()
+      pinned.append(pages)
+      fields = [pages.iova, pages.count, numbers.pick([1, 1, 2, 3, 3, 0, 4])]
+    case .unpin:
+      var pages = pages()
+      if !pinned.isEmpty && numbers.chance(3, in: 4) { pages = numbers.pick(pinned) }
+      fields = [pages.iova, pages.count]
+    case .driverRead, .driverWrite:
+      let offset = numbers.pick([0, 0, 8, 0xff0, 0xffc, 0x7ff] as [UInt64])
+      let length: UInt64 = numbers.pick([1, 4, 8, 8, 64, 256])
+      fields = [pages().iova &+ offset, numbers.chance(1, in: 40) ? 0 : length]
+      if verb == .driverWrite { fields.append(numbers.next()) }
+    // The kernel stops when a driver does not hear eleven times.
+    case .keep: fields = [numbers.pick([0, 1, 2, 5])]
+    default: break
+    }
+    calls.append(Call(verb, on: driver, fields.map { Number($0) }))
+  }
+
+  /// Pages that are mapped, as far as anybody can tell, and now and then some more.
+  private mutating func pages() -> (iova: UInt64, count: UInt64) {
+    guard !used.isEmpty, numbers.chance(15, in: 16) else { return (iova() & ~0xfff, 1) }
+    let old = numbers.pick(Array(used.suffix(8)))
+    let pages = max(1, min(old.size >> 12, 8))
+    let first = UInt64.random(in: 0..<pages, using: &numbers)
+    var count = numbers.pick([1, 1, 2, pages - first, pages - first])
+    if numbers.chance(1, in: 40) { count = numbers.pick([0, 512, 513, 0xffff_ffff]) }
+    return ((old.iova & ~0xfff) &+ first << 12, count)
   }
 }

@@ -29,6 +29,7 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
   private var files: [Int: File] = [:]
   private var groups: [Group]
   private var containers: [ContainerNumber: Container] = [:]
+  private var drivers = ScriptedDrivers()
   fileprivate let caller = Caller(owner: MemoryOwner(rawValue: 0))
 
   /// A machine at rest over memory whose words hold their first values again; `ground` makes its
@@ -77,6 +78,7 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
   public func finish() {
     files = [:]
     containers = [:]
+    drivers = ScriptedDrivers()
   }
 
   private func openContainer(_ call: Call) throws(Errno) -> Outcome {
@@ -115,6 +117,7 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
         groups[group].openDevices.remove(at: open)
       }
       groups[group].state.openDeviceCount = Set(groups[group].openDevices).count
+      if groups[group].openDevices.isEmpty { closeDriver(of: group) }
       releaseIfUnused(group)
     }
   }
@@ -130,6 +133,8 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
   // MARK: - Calls
 
   private func ioctl(_ call: Call, on file: File) -> Outcome {
+    if case .device(let group, let name) = file { return driverCall(call, group, name) }
+    guard !call.verb.isOfDriver else { return Outcome(-Int64(Errno.notTypewriter.rawValue)) }
     let number = call.verb.request ?? UInt32(truncatingIfNeeded: call.numbers[0].value)
     let structure = CallerStructure(call, base: memoryBase)
     let argument = arena.argument(of: call, structure) { descriptor(of: $0) }
@@ -137,7 +142,7 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
     switch file {
     case .container(let container):
       guard var server = containers.removeValue(forKey: container) else { return Outcome(-9) }
-      result = ContainerCodec.serve(number, argument, by: &server)
+      result = ground.serve(number, argument, by: &server, asking: &drivers)
       containers[container] = server
     case .group(let group):
       var server = GroupCalls(contestant: self, group: group, into: call.into)
@@ -165,6 +170,24 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
   }
 
   // MARK: - Devices
+
+  private func driverCall(_ call: Call, _ group: Int, _ name: DeviceName) -> Outcome {
+    guard call.verb.isOfDriver, PinsDriver.names.contains(name.rawValue),
+      let container = groups[group].state.container,
+      var server = containers.removeValue(forKey: container)
+    else { return Outcome(0) }
+    defer { containers[container] = server }
+    return ground.perform(
+      call, byDriverOf: groups[group].facts.number, of: &drivers, in: &server, of: arena)
+  }
+
+  private func closeDriver(of group: Int) {
+    guard let container = groups[group].state.container,
+      var server = containers.removeValue(forKey: container)
+    else { return }
+    ground.closeDriver(of: groups[group].facts.number, of: &drivers, in: &server)
+    containers[container] = server
+  }
 
   private func access(_ call: Call) throws(Errno) -> Outcome {
     let iova = IOVA(call.numbers[0].value & ~7)
@@ -251,6 +274,9 @@ extension ShimContestant {
         of: facts, driver: driver ?? .none,
         isFirstOpen: !groups[group].openDevices.contains(device), for: caller)
       return device
+    }
+    if groups[group].openDevices.isEmpty {
+      drivers.open(device.rawValue, in: facts.number)
     }
     groups[group].openDevices.append(device)
     groups[group].state.openDeviceCount = Set(groups[group].openDevices).count

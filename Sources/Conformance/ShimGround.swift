@@ -27,6 +27,20 @@ public protocol ShimGround {
     _ word: UInt64, to iova: IOVA, by group: GroupNumber,
     in container: ScriptedContainer<Backend>, of arena: ScriptArena
   ) -> Outcome
+  /// One call of a container whose open drivers can be asked to let go: its result, or −errno.
+  func serve(
+    _ number: UInt32, _ argument: UInt64, by container: inout ScriptedContainer<Backend>,
+    asking drivers: inout ScriptedDrivers
+  ) -> Int
+  /// What the driver of a group's device is told to do.
+  func perform(
+    _ call: Call, byDriverOf group: GroupNumber, of drivers: inout ScriptedDrivers,
+    in container: inout ScriptedContainer<Backend>, of arena: ScriptArena
+  ) -> Outcome
+  /// The device of a group is closed: its driver gives back what it holds.
+  func closeDriver(
+    of group: GroupNumber, of drivers: inout ScriptedDrivers,
+    in container: inout ScriptedContainer<Backend>)
 }
 
 extension ShimGround {
@@ -34,6 +48,21 @@ extension ShimGround {
   public func prepare(
     _ facts: GroupFacts, on backend: inout Backend
   ) throws(Errno) -> GroupFacts { facts }
+  /// Without a way into spaces there are no pins, and nobody is asked.
+  public func serve(
+    _ number: UInt32, _ argument: UInt64, by container: inout ScriptedContainer<Backend>,
+    asking drivers: inout ScriptedDrivers
+  ) -> Int { ContainerCodec.serve(number, argument, by: &container) }
+  /// `ENOTTY`.
+  public func perform(
+    _ call: Call, byDriverOf group: GroupNumber, of drivers: inout ScriptedDrivers,
+    in container: inout ScriptedContainer<Backend>, of arena: ScriptArena
+  ) -> Outcome { Outcome(-errnoNOTTY) }
+  /// Nothing is held.
+  public func closeDriver(
+    of group: GroupNumber, of drivers: inout ScriptedDrivers,
+    in container: inout ScriptedContainer<Backend>
+  ) {}
 }
 
 /// Containers of the software IOMMU, whose devices are this process.

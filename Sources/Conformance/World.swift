@@ -81,6 +81,17 @@ extension World {
         reserved: [interruptWindow]),
     ], entryLimit: 65535)
 
+  /// The lab's machine with the emulated devices of its module.
+  public static let labWithPins: World = {
+    var world = lab
+    world.name = "lab-pins"
+    world.groups += [
+      Group(number: 7, iommu: nil, devices: [PinsDriver.name]),
+      Group(number: 8, iommu: nil, devices: [PinsDriver.deafName]),
+    ]
+    return world
+  }()
+
   /// Two groups behind one wide IOMMU, one behind a narrow one that enforces no coherency, one
   /// behind another driver's that starts high, one behind a narrow coherent one, a mediated device,
   /// a group held by a native driver, one without interrupt isolation.
@@ -144,7 +155,10 @@ extension World {
     ], entryLimit: 65535)
 
   /// Every world a script can name.
-  public static let all = [lab, mixed, three, coarse]
+  public static let all = [lab, labWithPins, mixed, three, coarse]
+
+  /// Whether it has devices whose driver scripts can tell what to do.
+  var hasPins: Bool { groups.contains { !PinsDriver.names.isDisjoint(with: $0.devices) } }
 
   func limited(to entries: UInt32) -> World {
     var copy = self

@@ -17,7 +17,7 @@ extension ContainerSession where Backend: AccessBackend {
     } catch {
       throw error.errno
     }
-    try act(plan)
+    try act(plan, journal: &journal)
     commit(
       .pinned(PageRun(start: request.iova, count: UInt64(request.count)), times: 1),
       journal: &journal)
@@ -30,19 +30,54 @@ extension ContainerSession where Backend: AccessBackend {
   }
 
   /// Asks for the memory that is not held yet; the refusal at the end of the plan comes after it.
-  private mutating func act(_ plan: PinPlan) throws(Errno) {
+  private mutating func act(
+    _ plan: PinPlan, journal: inout some ContainerJournal
+  ) throws(Errno) {
     guard let space else { throw .notTypewriter }
     for (index, pages) in plan.fresh.enumerated() {
       do throws(Errno) {
         try backend.pin(pages.asMapping, isCharged: plan.charges, in: space)
       } catch {
+        let present =
+          container.isTracking ? count(of: pages, isCharged: plan.charges, in: space) : 0
         for earlier in plan.fresh[..<index] { backend.unpin(earlier.asMapping, in: space) }
+        let refused = pages.part(PageRun(start: pages.run.start, count: present))
+        leaveDirty(plan.fresh[..<index] + [refused], journal: &journal)
         throw error
       }
     }
     guard let refusal = plan.refusal else { return }
     for pages in plan.fresh { backend.unpin(pages.asMapping, in: space) }
+    leaveDirty(plan.fresh[...], journal: &journal)
     throw refusal.errno
+  }
+
+  /// How many pages can be had before the one that refuses: they are asked for singly, and let go.
+  private mutating func count(
+    of pages: PinnedPages, isCharged: Bool, in space: IOASID
+  ) -> UInt64 {
+    var had: [PinnedPages] = []
+    defer { for page in had { backend.unpin(page.asMapping, in: space) } }
+    for number in 0..<pages.run.count {
+      let start = pages.run.start.rawValue + number * PageSizes.processorPageBytes
+      let page = pages.part(PageRun(start: IOVA(start), count: 1))
+      do throws(Errno) {
+        try backend.pin(page.asMapping, isCharged: isCharged, in: space)
+      } catch { break }
+      had.append(page)
+    }
+    return UInt64(had.count)
+  }
+
+  /// Pages that a failed pin had held for a moment stay dirty: `vfio_iommu_type1_pin_pages()` marks
+  /// each as it pins it, and takes no mark back.
+  private mutating func leaveDirty(
+    _ held: ArraySlice<PinnedPages>, journal: inout some ContainerJournal
+  ) {
+    guard container.isTracking else { return }
+    for pages in held {
+      if let range = pages.run.evenRange { commit(.dirtied(range), journal: &journal) }
+    }
   }
 
   /// `vfio_unpin_pages()`: gives each page back once. It never fails; true is where the kernel

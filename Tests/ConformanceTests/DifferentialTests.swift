@@ -1,4 +1,4 @@
-import Conformance
+@testable import Conformance
 import Glibc
 import Testing
 
@@ -36,6 +36,7 @@ struct DifferentialTests {
     ("dirty pages", .dirtyPages(length: 4 + Scale.longer)),
     ("addresses, version 1", .addresses(version: 1, length: 4 + Scale.longer)),
     ("addresses, version 2", .addresses(version: 2, length: 4 + Scale.longer)),
+    ("pins", .pins(length: 3 + Scale.longer)),
     ("mediated first", .domains(first: 4, length: 3 + Scale.longer)),
   ]
 
@@ -68,6 +69,47 @@ struct DifferentialTests {
         Issue.record("seed \(seed):\n\(difference)")
         return
       }
+    }
+  }
+
+  @Test(
+    "Every small script about pins, with the kernel's stale bits and with precise ones",
+    arguments: [DirtyManner.stale, .precise])
+  func mannersOfPins(_ manner: DirtyManner) throws {
+    let scripts = ExhaustiveGenerator.pins(length: 3 + Scale.longer)
+    if let difference = try Self.runner(manner).firstDifference(scripts) {
+      Issue.record("\(difference)")
+    }
+  }
+
+  @Test("Long random scripts for drivers that pin", arguments: 0..<4 as Range<UInt64>)
+  func seededPins(batch: UInt64) throws {
+    let runner = try Self.runner(.stale)
+    let count = 20 * UInt64(Scale.factor)
+    for seed in batch * count..<(batch + 1) * count {
+      let script = SeededGenerator.script(seed: seed, length: 200, on: .labWithPins)
+      if let difference = runner.firstDifference([script]) {
+        Issue.record("seed \(seed):\n\(difference)")
+        return
+      }
+    }
+  }
+
+  @Test("Scripts for drivers pin, copy, unpin and let go")
+  func commands() {
+    var done: [Verb: Int] = [:]
+    for seed in 0..<20 as Range<UInt64> {
+      let script = SeededGenerator.script(seed: seed, length: 200, on: .labWithPins)
+      var oracle = Oracle(world: script.world)
+      for call in script.calls {
+        let outcome = oracle.perform(call)
+        let works =
+          call.verb == .pin || call.verb == .told ? outcome.result > 0 : outcome.result == 0
+        if call.verb.isOfDriver, works { done[call.verb, default: 0] += 1 }
+      }
+    }
+    for verb in Verb.allCases where verb.isOfDriver {
+      #expect(done[verb, default: 0] > 0, "\(verb)")
     }
   }
 

@@ -14,9 +14,12 @@ struct ScriptTests {
 
   @Test("Every kind of call survives printing")
   func everyVerb() throws {
-    let scripts = (0..<200 as Range<UInt64>).map { SeededGenerator.script(seed: $0, length: 100) }
+    let scripts = (0..<200 as Range<UInt64>).flatMap { seed in
+      [nil, World.labWithPins].map { SeededGenerator.script(seed: seed, length: 100, on: $0) }
+    }
     let made = Set(scripts.flatMap { $0.calls.map(\.verb) })
     #expect(made == Set(Verb.allCases))
+    for script in scripts { #expect(try Script(parsing: script.description) == script) }
   }
 
   @Test(

@@ -52,6 +52,22 @@ import Testing
     #expect(container.state == before.0 && container.session.backend.content == before.1)
   }
 
+  @Test("Pages that a failed pin had held for a moment stay dirty")
+  func dirtyAfterAll() throws {
+    var container = try Self.world()
+    _ = try container.perform(.dirtyPages(.start))
+    #expect(errno { () throws(Errno) in try container.pin(0x16000, 3) } == .invalidArgument)
+    #expect(!container.session.hasPins)
+    let get = ContainerRequest.dirtyPages(
+      .getBitmap(
+        iova: IOVA(0x10000), size: 0x8000,
+        bitmap: BitmapArgument(pageBytes: 4096, size: 8, data: UserAddress(0))))
+    _ = try container.perform(get)
+    #expect(container.bitmaps.words[0] == 0b1100_0000)
+    _ = try container.perform(get)
+    #expect(container.bitmaps.words[0] == 0)
+  }
+
   @Test("Missing memory wins over a refusal behind it, and loses to one in front")
   func order() throws {
     var container = try Self.world()

@@ -34,6 +34,8 @@ struct pins_command {
 
 #ifdef PINS_DRIVER
 
+#include <linux/errno.h>
+
 enum { PINS_MOST = 1024, PINS_HELD = 64 };
 
 struct pins_state {
@@ -45,6 +47,12 @@ struct pins_state {
     __s32 count;
   } held[PINS_HELD];
 };
+
+static int pins_is_full(const struct pins_state *state) {
+  for (int i = 0; i < PINS_HELD; i++)
+    if (!state->held[i].count) return 0;
+  return 1;
+}
 
 static void pins_remember(struct pins_state *state, __u64 iova, __s32 count) {
   for (int i = 0; i < PINS_HELD; i++) {
@@ -86,8 +94,11 @@ static void pins_perform(struct vfio_device *device, struct pins_state *state,
   c->result = 0;
   switch (c->operation) {
     case PINS_PIN:
-      c->result = vfio_pin_pages(device, c->iova, c->count, c->prot, pages);
       c->first = c->last = 0;
+      // What is not remembered could never be let go.
+      c->result = -ENOSPC;
+      if (pins_is_full(state)) return;
+      c->result = vfio_pin_pages(device, c->iova, c->count, c->prot, pages);
       if (c->result <= 0) return;
       pins_remember(state, c->iova, c->count);
       c->first = pins_word(device, pages[0]);
