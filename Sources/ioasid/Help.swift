@@ -8,7 +8,9 @@ enum Help {
     ioasid run [--backend software|iommufd|auto] [--platform FILE] [--trace FILE] [--verbose]
                [--precise-dirty] [--bug-compatible] [--mediated [NAME=]DRIVER.so]…
                -- PROGRAM [ARGUMENT…]
+    ioasid run --join PID -- PROGRAM [ARGUMENT…]
         Becomes PROGRAM, in a view of a machine with legacy VFIO.
+        --join      the machine is the one of the run that process PID is in
         --backend   what translates: software, the default, is the embedded IOMMU with simulated
                     devices; iommufd is this machine's /dev/iommu with its own devices; auto takes
                     what works here, and says on stderr which and why

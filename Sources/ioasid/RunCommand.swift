@@ -16,6 +16,8 @@ enum RunCommand {
     var platform: String?
     var trace: String?
     var options: MachineImage.Options = []
+    /// A process of the run whose machine is to be shared.
+    var join: String?
     /// `NAME=PATH` or `PATH` of each mediated device.
     var mediated: [String] = []
     var program: [String] = []
@@ -23,6 +25,7 @@ enum RunCommand {
 
   static func run(_ words: [String]) throws(Refusal) {
     let arguments = try parse(words)
+    if let process = arguments.join { return try join(process, arguments) }
     var platform = try arguments.platform.map(PlatformCommand.load) ?? .builtIn
     guard arguments.mediated.isEmpty || arguments.backend == .software else {
       throw Refusal(
@@ -38,6 +41,24 @@ enum RunCommand {
     case .iommufd(let facts): try launch.build(HostView(facts: facts))
     case .software: try launch.build(SimulatedView(platform: platform))
     }
+    try become(program, preloading: preload)
+  }
+
+  /// Another program on the machine of a run that is under way.
+  private static func join(_ process: String, _ arguments: Arguments) throws(Refusal) {
+    var other = arguments
+    (other.join, other.program) = (nil, [])
+    guard other == Arguments() else {
+      throw Refusal("--join takes the machine as it runs: no other option", status: Refusal.usage)
+    }
+    let machine = try RunningMachine(of: process)
+    let program = try Program(arguments.program)
+    let preload = try Program.preload()
+    try machine.enter()
+    try become(program, preloading: preload)
+  }
+
+  private static func become(_ program: Program, preloading preload: String) throws(Refusal) {
     if let obstacle = Executable.obstacle(program.path) {
       System.say(
         "ioasid: \(obstacle): no preload, so it finds devices but opens none itself\n",
@@ -90,6 +111,7 @@ enum RunCommand {
       case "--backend": arguments.backend = try backend(value())
       case "--platform": arguments.platform = try value()
       case "--mediated": arguments.mediated.append(try value())
+      case "--join": arguments.join = try value()
       case "--trace": arguments.trace = try value()
       case "--verbose" where joined == nil: arguments.options.insert(.verbose)
       case "--bug-compatible" where joined == nil: arguments.options.insert(.bugCompatible)

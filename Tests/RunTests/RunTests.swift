@@ -17,6 +17,23 @@ struct RunTests {
     }
   }
 
+  @Test("A program joins the machine of a run that is under way, and no other")
+  func joining() throws {
+    let script = """
+      marks=$(mktemp -d); trap 'kill $run; rm -rf "$marks"' EXIT
+      "$0" run -- sh -c 'exec 3<>/dev/vfio/3; touch "$0/open"; exec sleep 60' "$marks" & run=$!
+      while [ ! -e "$marks/open" ]; do sleep 0.01; done
+      opens='(: <>/dev/vfio/3) 2>&- && echo free || echo held'
+      echo "there: $("$0" run --join $run -- sh -c "$opens"), here: $("$0" run -- sh -c "$opens")"
+      cd /tmp && "$0" run --join $run -- pwd
+      "$0" run --join $$ -- true
+      """
+    let outcome = try Outcome(of: ["/bin/sh", "-c", script, Workshop.tool])
+    let lines = outcome.output.split(separator: "\n")
+    #expect(lines.prefix(2) == ["there: held, here: free", "/tmp"], "\(outcome.output)")
+    #expect(outcome.status == 1 && lines.last?.hasPrefix("ioasid: process ") == true)
+  }
+
   @Test("edu-copy without the tool names the missing node and exits with 1")
   func eduCopyAlone() throws {
     let outcome = try Outcome(of: [Workshop.program("edu-copy/main")])

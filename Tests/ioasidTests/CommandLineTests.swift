@@ -39,6 +39,14 @@ struct CommandLineTests {
         "ioasid: cannot read the platform /no/such/file: No such file or directory\n"
       ),
       (
+        ["run", "--join", "none", "--", "true"], 1,
+        "ioasid: --join takes the number of a running process, not 'none'\n"
+      ),
+      (
+        ["run", "--join", "1", "--verbose", "--", "true"], 2,
+        "ioasid: --join takes the machine as it runs: no other option\n"
+      ),
+      (
         ["record", "--", "true"], 2,
         "ioasid: record needs a file and a program: ioasid record --output FILE -- PROGRAM\n"
       ),
