@@ -50,6 +50,17 @@ struct RunTests {
     #expect(outcome.status == 0 && outcome.output.hasSuffix("done\n"), "\(outcome.output)")
   }
 
+  @Test("The oracle answers every number on container and group as the kernel does")
+  func everyNumber() throws {
+    let trace = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString)").path
+    defer { try? FileManager.default.removeItem(atPath: trace) }
+    let run = try Workshop.run(
+      [Workshop.program("conversations/numbers")], options: ["--trace", trace])
+    #expect(run.status == 0)
+    let replay = try Outcome(of: [Workshop.tool, "replay", trace, "--on", "oracle"])
+    #expect(replay.status == 0 && replay.output.hasPrefix("no difference: "), "\(replay.output)")
+  }
+
   @Test("Devices behind three IOMMUs reach what all of them map, and nothing else")
   func threeIOMMUs() throws {
     let platform = Workshop.fixtures.appending(path: "Platforms/three-iommus.json").path
