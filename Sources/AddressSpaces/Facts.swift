@@ -98,4 +98,7 @@ public struct GroupFacts: Hashable, Sendable {
     self.interruptsAreSafe = interruptsAreSafe
     self.iommu = iommu
   }
+
+  /// What its node in `/dev/vfio` is called.
+  public var nodeName: String { (kind == .noIOMMU ? "noiommu-" : "") + "\(number.rawValue)" }
 }

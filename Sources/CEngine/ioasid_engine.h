@@ -15,7 +15,7 @@ struct ioasid_open_file {
   uint32_t kind;
   uint32_t major, minor;  // of the character device that fstat shall show; 0, 0 for a device's anonymous inode
   int32_t descriptor;     // a real kernel descriptor, numbered as the kernel would number it
-  uint32_t group;         // a group's number, which names its node
+  uint32_t group;         // a group's number, which names its node; bit 31 stands for `noiommu-` before it
 };
 
 /// No result of any call.

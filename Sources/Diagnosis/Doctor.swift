@@ -236,11 +236,12 @@ extension HostPlatform {
     let members = Dictionary(grouping: bridges + functions, by: \.0)
     self.init(
       groups: members.sorted { $0.key < $1.key }.map { number, members in
-        let unit = platform.functions.first { $0.group == number }?.iommu
+        let first = platform.functions.first { $0.group == number }
         return HostGroup(
           number: number,
+          kind: first.map { $0.iommu == nil ? .noIOMMU : .physical } ?? .physical,
           devices: members.map(\.1).sorted { $0.name.rawValue < $1.name.rawValue },
-          reservedRegions: unit.map { platform.iommus[$0].reservedRegions } ?? [])
+          reservedRegions: first?.iommu.map { platform.iommus[$0].reservedRegions } ?? [])
       })
   }
 }

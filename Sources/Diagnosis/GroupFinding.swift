@@ -34,7 +34,10 @@ struct GroupFinding {
   var lockedOut: [String] {
     var sentences: [String] = []
     if group.kind == .noIOMMU {
-      return ["the iommufd backend is locked out: without an IOMMU the group has no cdev"]
+      let everyone =
+        "programs without CAP_SYS_RAWIO are locked out: nothing keeps the device's DMA in"
+      let iommufd = "the iommufd backend is locked out: without an IOMMU the group has no cdev"
+      return isSimulated ? [everyone] : [everyone, iommufd]
     }
     for hindrance in group.hindrances where !bound.isEmpty {
       sentences.append(

@@ -83,7 +83,7 @@ public struct MachineImage: Equatable, Sendable {
   /// What stands at offset 0: "ioasid" and two zero bytes.
   public static let magic: UInt64 = 0x0000_6469_7361_6f69
   /// The layout this source describes. Launcher and engine are built together.
-  public static let version: UInt32 = 2
+  public static let version: UInt32 = 3
   static let headerBytes = 72
   static let nodeBytes = 32
 
@@ -186,11 +186,16 @@ public enum SharedRegion {
   public static let newestContainer = 64
   /// A 64-bit word, 0 at first: the number of the newest process that writes a trace.
   public static let newestProcess = 72
+  /// A second lock of that kind: who holds it may have several devices to himself, whatever their
+  /// order.
+  public static let peersLock = 128
+  /// A 64-bit word, 0 until registers of a device were mapped for DMA.
+  public static let hasPeers = 192
   /// How many of the newest containers are remembered.
   private static let recentContainers = 64
   /// A 64-bit word, 0 at first: the newest of the containers whose numbers have the same remainder.
   public static func recentContainer(_ number: UInt64) -> Int {
-    128 + 8 * Int(number % UInt64(recentContainers))
+    256 + 8 * Int(number % UInt64(recentContainers))
   }
   /// A 64-bit word of one group, 0 at first: the container that the group is in.
   public static func container(ofGroupAt index: Int) -> Int { word(.container, ofGroupAt: index) }
@@ -216,7 +221,7 @@ public enum SharedRegion {
 
   /// Where a group's word is.
   public static func word(_ word: GroupWord, ofGroupAt index: Int) -> Int {
-    128 + 8 * recentContainers + 8 * (8 * index + word.rawValue)
+    256 + 8 * recentContainers + 8 * (8 * index + word.rawValue)
   }
 }
 

@@ -89,11 +89,16 @@ enum Decoder {
       address: try address(object("address")), model: .edu(dmaMask: mask),
       driver: try object.optional("driver").map(driver) ?? .vfio,
       group: try group(object("group")),
-      iommu: try object.optional("iommu").map { reader throws(PlatformFileError) in
-        Int(try reader.number(UInt16.self))
-      } ?? 0,
+      iommu: try unit(object.optional("iommu")),
       memoryBase: try object("memory_base").number(),
       interruptLine: try object.optional("interrupt_line")?.number() ?? 0)
+  }
+
+  /// The first unless something is said; null for none.
+  private static func unit(_ reader: Reader?) throws(PlatformFileError) -> Int? {
+    guard let reader else { return 0 }
+    if case .null = reader.value.content { return nil }
+    return Int(try reader.number(UInt16.self))
   }
 
   private static func driver(_ reader: Reader) throws(PlatformFileError) -> Platform.Function.Driver
@@ -111,6 +116,7 @@ enum Decoder {
   ) throws(PlatformFileError) -> Platform.Parameters {
     let object = try reader.object([
       "dma_entry_limit", "allow_unsafe_interrupts", "disable_hugepages",
+      "enable_unsafe_noiommu_mode",
     ])
     let standard = Platform.Parameters()
     return Platform.Parameters(
@@ -118,7 +124,9 @@ enum Decoder {
       allowUnsafeInterrupts: try object.optional("allow_unsafe_interrupts")?.bool()
         ?? standard.allowUnsafeInterrupts,
       disableHugePages: try object.optional("disable_hugepages")?.bool()
-        ?? standard.disableHugePages)
+        ?? standard.disableHugePages,
+      allowNoIOMMU: try object.optional("enable_unsafe_noiommu_mode")?.bool()
+        ?? standard.allowNoIOMMU)
   }
 }
 

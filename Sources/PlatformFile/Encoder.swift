@@ -83,7 +83,7 @@ enum Encoder {
       "dma_mask": .hex(mask),
       "driver": driver,
       "group": .count(function.group.rawValue),
-      "iommu": .count(function.iommu),
+      "iommu": function.iommu.map { .count($0) } ?? .plain("null"),
       "memory_base": .hex(UInt64(function.memoryBase)),
       "interrupt_line": .count(function.interruptLine),
     ])
@@ -94,6 +94,7 @@ enum Encoder {
       "dma_entry_limit": .count(parameters.dmaEntryLimit),
       "allow_unsafe_interrupts": .bool(parameters.allowUnsafeInterrupts),
       "disable_hugepages": .bool(parameters.disableHugePages),
+      "enable_unsafe_noiommu_mode": .bool(parameters.allowNoIOMMU),
     ])
   }
 

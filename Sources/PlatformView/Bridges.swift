@@ -4,7 +4,9 @@ internal import SimulatedPlatform
 extension PlatformView {
   /// What a bridge shows: register contents as QEMU's models have them after Linux has set them up.
   func header(of bridge: Platform.Bridge) -> PCIHeader {
-    let iommu = platform.functions.first { $0.group == bridge.group }?.iommu ?? 0
+    let iommu =
+      platform.functions.first { $0.group == bridge.group }?.iommu
+      ?? (platform.iommus.isEmpty ? nil : 0)
     let registers = registers(of: bridge)
     var config = ConfigBytes(count: 4096)
     for (offset, word) in registers.words { config.set(offset, word) }

@@ -8,17 +8,18 @@ extension PlatformView {
     let container = Self.containerNumber
     tree.add(.node("/dev/vfio/vfio", major: container.major, minor: container.minor, mode: 0o666))
     for (minor, group) in groups.enumerated() {
+      let name = nodeName(of: group)
       tree.add(
         .node(
-          "/dev/vfio/\(group.rawValue)", major: Self.groupMajor, minor: UInt32(minor), mode: 0o600))
-      let path = "/sys/devices/virtual/vfio/\(group.rawValue)"
+          "/dev/vfio/\(name)", major: Self.groupMajor, minor: UInt32(minor), mode: 0o600))
+      let path = "/sys/devices/virtual/vfio/\(name)"
       tree.makeDirectory(path)
       tree.add(["dev": "\(Self.groupMajor):\(minor)"], in: path)
       tree.addWritable(
-        ["uevent": "MAJOR=\(Self.groupMajor)\nMINOR=\(minor)\nDEVNAME=vfio/\(group.rawValue)"],
+        ["uevent": "MAJOR=\(Self.groupMajor)\nMINOR=\(minor)\nDEVNAME=vfio/\(name)"],
         in: path)
       tree.link("\(path)/subsystem", to: "/sys/class/vfio")
-      tree.link("/sys/class/vfio/\(group.rawValue)", to: path)
+      tree.link("/sys/class/vfio/\(name)", to: path)
     }
   }
 
@@ -26,22 +27,24 @@ extension PlatformView {
   func addGroups(to tree: inout Tree) {
     let members = Dictionary(grouping: headers, by: \.group)
     for (group, headers) in members.sorted(by: { $0.key < $1.key }) {
-      guard let unit = headers.first?.iommu, platform.iommus.indices.contains(unit) else {
-        continue
+      let unit = headers.first?.iommu.flatMap {
+        platform.iommus.indices.contains($0) ? platform.iommus[$0] : nil
       }
+      guard unit != nil || groups.contains(group) else { continue }
       let path = "/sys/kernel/iommu_groups/\(group.rawValue)"
       tree.makeDirectory("\(path)/devices")
       for header in headers {
         tree.link("\(path)/devices/\(header.address.name)", to: self.path(of: header.address))
       }
-      let regions = platform.iommus[unit].reservedRegions
+      let regions = (unit?.reservedRegions ?? [])
         .sorted { $0.range.start < $1.range.start }
         .map {
           "0x" + hex($0.range.start.rawValue, 16) + " 0x" + hex($0.range.last.rawValue, 16)
             + " \($0.kind.rawValue)\n"
         }
       tree.add(.text("\(path)/reserved_regions", regions.joined()))
-      tree.addWritable(["type": "DMA-FQ"], in: path)
+      tree.addWritable(["type": unit == nil ? "unknown" : "DMA-FQ"], in: path)
+      if unit == nil { tree.add(["name": "vfio-noiommu"], in: path) }
     }
   }
 
@@ -88,8 +91,10 @@ extension PlatformView {
       tree.addTriggers(["uevent"], in: "\(module)/\(name)")
       if !version.isEmpty { tree.add(["version": version], in: "\(module)/\(name)") }
     }
-    tree.addWritable(["enable_unsafe_noiommu_mode": "N"], in: "\(module)/vfio/parameters")
     let parameters = platform.parameters
+    tree.addWritable(
+      ["enable_unsafe_noiommu_mode": yes(parameters.allowNoIOMMU)],
+      in: "\(module)/vfio/parameters")
     tree.addWritable(
       [
         "allow_unsafe_interrupts": yes(parameters.allowUnsafeInterrupts),

@@ -21,7 +21,7 @@ struct PCIHeader {
   var revision: UInt8
   var interrupt: Int
   var group: GroupNumber
-  var iommu: Int
+  var iommu: Int?
   /// The driver's name, if one holds the function.
   var driver: String?
   /// Who asked for that driver, and for no other.
@@ -177,9 +177,11 @@ extension PlatformView {
       tree.link("\(path)/driver", to: "/sys/bus/pci/drivers/\(driver)")
       tree.link("/sys/bus/pci/drivers/\(driver)/\(header.address.name)", to: path)
     }
-    guard platform.iommus.indices.contains(header.iommu) else { return }
+    let unit = header.iommu.flatMap { platform.iommus.indices.contains($0) ? $0 : nil }
+    // Without an IOMMU VFIO makes the group, of what it is given.
+    guard unit != nil || groups.contains(header.group) else { return }
     tree.link("\(path)/iommu_group", to: "/sys/kernel/iommu_groups/\(header.group.rawValue)")
-    tree.link("\(path)/iommu", to: "/sys/devices/virtual/iommu/dmar\(header.iommu)")
+    if let unit { tree.link("\(path)/iommu", to: "/sys/devices/virtual/iommu/dmar\(unit)") }
   }
 
   /// `pci_bus/0000:02` below the bridge or root that the bus hangs from.

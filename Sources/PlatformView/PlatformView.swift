@@ -1,3 +1,4 @@
+internal import AddressSpaces
 public import DMATypes
 public import SimulatedPlatform
 
@@ -34,6 +35,11 @@ public struct PlatformView: Sendable {
       groups.append(function.group)
     }
     return groups + platform.mediated.map(\.group)
+  }
+
+  /// What a group's node is called.
+  public func nodeName(of group: GroupNumber) -> String {
+    platform.facts(of: group)?.nodeName ?? "\(group.rawValue)"
   }
 
   /// The directories that take the place of the machine's own, parents before children.

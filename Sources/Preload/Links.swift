@@ -15,7 +15,8 @@ struct NodeName {
     case ioasid_container.rawValue: append("/dev/vfio/vfio")
     case ioasid_group.rawValue:
       append("/dev/vfio/")
-      append(number: file.group)
+      if file.group >> 31 != 0 { append("noiommu-") }
+      append(number: file.group & 0x7fff_ffff)
     default: append("anon_inode:[vfio-device]")
     }
   }

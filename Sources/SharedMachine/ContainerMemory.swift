@@ -12,13 +12,15 @@ public struct ContainerMemory: DMAMemory {
   private let owners: OwnerTable
   private let process: ProcessIdentity
   private let trapped: TrappedMappings
+  private let hasPeers: PeerFlag
   private let allowance: LockAllowance
   private let program: any DescriptorTable
 
   init(
     owners: OwnerTable, process: ProcessIdentity, trapped: TrappedMappings,
-    allowance: LockAllowance, program: any DescriptorTable
+    allowance: LockAllowance, program: any DescriptorTable, hasPeers: PeerFlag
   ) {
+    self.hasPeers = hasPeers
     self.owners = owners
     self.process = process
     self.trapped = trapped
@@ -51,6 +53,7 @@ public struct ContainerMemory: DMAMemory {
       address = address.advanced(by: there)
       left -= there
       guard let registers = trapped.bytes(at: address, access: access) else { throw .badAddress }
+      hasPeers.set()
       if registers >= left { break }
       address = address.advanced(by: registers)
       left -= registers

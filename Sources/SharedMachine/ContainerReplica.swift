@@ -234,10 +234,11 @@ struct ReplicaContent: ContainerServer {
     recordsPerMapping = machine.recordsPerMapping
     let (process, table) = (machine.process, machine.events.descriptors)
     let (trapped, allowance, reporting) = (trapped, allowance, machine.reporting)
+    let hasPeers = machine.hasPeers
     makeSession = {
       let memory = ContainerMemory(
         owners: file.owners, process: process, trapped: trapped, allowance: allowance,
-        program: table)
+        program: table, hasPeers: hasPeers)
       let software = SoftwareIOMMU(memory: memory)
       return MachineSession(
         backend: kernel.map { MachineBackend(kernel: $0, software: software) }
@@ -284,12 +285,16 @@ struct ReplicaContent: ContainerServer {
   func admit(_ command: ContainerCommand) throws(Errno) { try session.admit(command) }
 
   mutating func perform(_ request: ContainerRequest) throws(Errno) -> ContainerReply {
-    if case .setIOMMU = request {
+    var caller = try caller()
+    switch request {
+    case .setIOMMU, .checkExtension:
       session.parameters = parameters.current(most: file.mappingRoom / recordsPerMapping)
+      caller.hasRawIO = ProcessIdentity.hasRawIO
+    default: break
     }
     defer { kernel?.settle() }
     return try session.perform(
-      request, for: try caller(), bitmaps: CallerBitmaps(), journal: &journal)
+      request, for: caller, bitmaps: CallerBitmaps(), journal: &journal)
   }
 
   @inline(__always)

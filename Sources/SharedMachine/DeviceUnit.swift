@@ -58,11 +58,27 @@ final class DeviceUnit: Sendable {
     _ machine: Machine,
     _ body: (inout DeviceState, DeviceUnitEnvironment) throws(Failure) -> Result
   ) throws(Failure) -> Result? {
+    guard machine.hasPeers.isSet else { return try withState(machine, reachesPeers: false, body) }
+    machine.peersLock.take()
+    defer { machine.peersLock.drop() }
+    return try withState(machine, reachesPeers: true, body)
+  }
+
+  /// The same for a caller that has the peers' lock, and another device.
+  func withStateOfPeer(
+    _ machine: Machine, _ body: (inout DeviceState, DeviceUnitEnvironment) -> Void
+  ) { _ = withState(machine, reachesPeers: false, body) }
+
+  private func withState<Result, Failure: Error>(
+    _ machine: Machine, reachesPeers: Bool,
+    _ body: (inout DeviceState, DeviceUnitEnvironment) throws(Failure) -> Result
+  ) throws(Failure) -> Result? {
     guard let memory = try? memory(machine) else { return nil }
     let lock = memory.lock(at: Self.lockOffset)
     lock.take()
     defer { lock.drop() }
-    let environment = DeviceUnitEnvironment(unit: self, machine: machine)
+    let environment = DeviceUnitEnvironment(
+      unit: self, machine: machine, reachesPeers: reachesPeers)
     return try memory.with(DeviceState.self, at: Self.stateOffset) {
       (state: inout DeviceState) throws(Failure) -> Result in try body(&state, environment)
     }
@@ -98,15 +114,18 @@ struct DeviceUnitEnvironment: DeviceEnvironment {
   let unit: DeviceUnit
   let machine: Machine
 
-  private func translating(
-    _ body: (inout MachineSession, inout JournalWriter, GroupNumber) throws(DMAFault) -> Void
-  ) throws(Errno) {
+  /// Whether the peers' lock is held: other devices may be touched.
+  let reachesPeers: Bool
+
+  private func translating<Result>(
+    _ body: (inout MachineSession, inout JournalWriter, GroupNumber) throws(DMAFault) -> Result
+  ) throws(Errno) -> Result {
     let container = machine.container(ofGroupAt: unit.group)
     guard container != 0 else { throw .badAddress }
     let replica = try machine.replica(container)
     let number = machine.groups[unit.group].number
     do throws(DMAFault) {
-      try replica.withSession { session, journal throws(DMAFault) in
+      return try replica.withSession { session, journal throws(DMAFault) in
         try body(&session, &journal, number)
       }
     } catch {
@@ -116,18 +135,56 @@ struct DeviceUnitEnvironment: DeviceEnvironment {
   }
 
   func dmaRead(_ bytes: UnsafeMutableRawBufferPointer, from address: IOVA) throws(Errno) {
-    try translating { session, _, group throws(DMAFault) in
-      try unsafe session.backend.software.read(
-        bytes, from: address, by: group, mappings: session.mappings)
+    var done = 0
+    while done < bytes.count {
+      let rest = unsafe UnsafeMutableRawBufferPointer(rebasing: bytes[done...])
+      let here = IOVA(address.rawValue &+ UInt64(done))
+      let piece = try translating { session, _, group throws(DMAFault) -> DMAPiece in
+        let (found, most) =
+          reachesPeers ? peer(at: here, access: .read, by: group, in: session) : (nil, .max)
+        if let found { return found }
+        let part = unsafe UnsafeMutableRawBufferPointer(rebasing: rest.prefix(most))
+        try unsafe session.backend.software.read(
+          part, from: here, by: group, mappings: session.mappings)
+        return .memory(part.count)
+      }
+      switch piece {
+      case .memory(let count): done += count
+      case .registers(let index, let offset, let count, let owner):
+        let part = unsafe UnsafeMutableRawBufferPointer(rebasing: rest.prefix(Int(clamping: count)))
+        unsafe try peer(index, of: owner).readByPeer(machine, part, offset: offset)
+        done += part.count
+      }
     }
   }
 
   func dmaWrite(_ bytes: UnsafeRawBufferPointer, to address: IOVA) throws(Errno) {
-    try translating { session, journal, group throws(DMAFault) in
-      // Before the write: should this process end between the two, one page too many is dirty.
-      session.noteWrite(to: address, byteCount: bytes.count, journal: &journal)
-      try unsafe session.backend.software.write(
-        bytes, to: address, by: group, mappings: session.mappings)
+    var done = 0
+    while done < bytes.count {
+      let rest = unsafe UnsafeRawBufferPointer(rebasing: bytes[done...])
+      let here = IOVA(address.rawValue &+ UInt64(done))
+      let piece = try translating { session, journal, group throws(DMAFault) -> DMAPiece in
+        let (found, most) =
+          reachesPeers ? peer(at: here, access: .write, by: group, in: session) : (nil, .max)
+        if case .registers(_, _, let count, _)? = found {
+          let count = Int(clamping: min(count, UInt64(rest.count)))
+          session.noteWrite(to: here, byteCount: count, journal: &journal)
+        }
+        if let found { return found }
+        let part = unsafe UnsafeRawBufferPointer(rebasing: rest.prefix(most))
+        // Before the write: should this process end between the two, one page too many is dirty.
+        session.noteWrite(to: here, byteCount: part.count, journal: &journal)
+        try unsafe session.backend.software.write(
+          part, to: here, by: group, mappings: session.mappings)
+        return .memory(part.count)
+      }
+      switch piece {
+      case .memory(let count): done += count
+      case .registers(let index, let offset, let count, let owner):
+        let part = unsafe UnsafeRawBufferPointer(rebasing: rest.prefix(Int(clamping: count)))
+        unsafe try peer(index, of: owner).writeByPeer(machine, part, offset: offset)
+        done += part.count
+      }
     }
   }
 

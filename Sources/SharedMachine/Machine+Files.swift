@@ -11,7 +11,7 @@ struct ExclusiveMachine {
   /// Whether any descriptor of the group's file, in any process, is open. The file is always there:
   /// where a process cannot see it (chroot), nothing is known to be closed.
   private func isGroupFileOpen(_ index: Int) -> Bool {
-    Descriptor.isHeld(machine.files.group(machine.groups[index].number)) != false
+    Descriptor.isHeld(machine.files.group(machine.groups[index])) != false
   }
 
   private func isDeviceFileOpen(_ name: DeviceName) -> Bool {
@@ -171,7 +171,7 @@ extension Machine {
     let index = Int(node.index)
     guard groups.indices.contains(index) else { throw .noDevice }
     return try exclusively { (machine) throws(Errno) in
-      let descriptor = try Descriptor(opening: files.group(groups[index].number), flags: flags)
+      let descriptor = try Descriptor(opening: files.group(groups[index]), flags: flags)
       machine.sweep()
       do throws(Rule) {
         try machine.group(index).checkOpen(of: groups[index], for: caller)
@@ -185,7 +185,7 @@ extension Machine {
       kernel?.use(.group(index), by: 1)
       return OpenedFile(
         file: OpenFile(kind: .group(index)), descriptor: descriptor.relinquish(), kind: .group,
-        major: node.major, minor: node.minor, group: groups[index].number.rawValue)
+        major: node.major, minor: node.minor, group: groups[index].openName)
     }
   }
 
@@ -221,7 +221,7 @@ extension Machine {
       case .groupFile where groups.indices.contains(index):
         return OpenedFile(
           file: OpenFile(kind: .group(index)), descriptor: descriptor, kind: .group,
-          major: node.major, minor: node.minor, group: groups[index].number.rawValue)
+          major: node.major, minor: node.minor, group: groups[index].openName)
       case .deviceFile:
         if let unit = mediated.first(where: { $0.place == index }) {
           return OpenedFile(
@@ -261,4 +261,9 @@ extension Machine {
     case .device, .mediated: nil
     }
   }
+}
+
+extension GroupFacts {
+  /// What `ioasid_open_file` says of it.
+  fileprivate var openName: UInt32 { number.rawValue | (kind == .noIOMMU ? 1 << 31 : 0) }
 }

@@ -37,6 +37,9 @@ public final class Machine: @unchecked Sendable {
   private let sharedOffset: Int
   private let words: GroupWords
   private let lock: SharedLock
+  /// See `PeerAccess.swift`.
+  let hasPeers: PeerFlag
+  var peersLock: SharedLock { shared.lock(at: sharedOffset + SharedRegion.peersLock) }
   private let replicas = Guarded<[UInt64: ContainerReplica]>([:])
 
   /// Joins the run whose files lie in `directory`; nil when there is no run.
@@ -70,6 +73,7 @@ public final class Machine: @unchecked Sendable {
     self.shared = shared
     sharedOffset = image.sharedOffset
     lock = shared.lock(at: image.sharedOffset + SharedRegion.lock)
+    hasPeers = PeerFlag(memory: shared, sharedOffset: image.sharedOffset)
     trapped = TrappedMappings()
     events = EventDescriptors(descriptors: descriptors)
     units = Self.units(of: platform, groups)
@@ -90,6 +94,7 @@ public final class Machine: @unchecked Sendable {
     sharedOffset = parent.sharedOffset
     words = parent.words
     lock = parent.lock
+    hasPeers = parent.hasPeers
     trapped = TrappedMappings(copying: parent.trapped)
     events = EventDescriptors(descriptors: parent.events.descriptors)
     units = Self.units(of: platform, groups)
@@ -105,7 +110,9 @@ public final class Machine: @unchecked Sendable {
         var facts = platform.facts(of: function.group)
       else { continue }
       // The parameter, which programs may write, is asked when a group attaches.
-      facts.interruptsAreSafe = platform.iommus[function.iommu].isolatesInterrupts
+      if let unit = function.iommu {
+        facts.interruptsAreSafe = platform.iommus[unit].isolatesInterrupts
+      }
       groups.append(facts)
     }
     return groups + platform.mediated.compactMap { platform.facts(of: $0.group) }
@@ -243,8 +250,7 @@ public final class Machine: @unchecked Sendable {
 
   /// The calling thread, for decisions that no mapping follows from.
   var caller: Caller {
-    // CAP_SYS_RAWIO
-    Caller(owner: MemoryOwner(rawValue: 0), hasRawIO: clinux_has_capability(17) != 0)
+    Caller(owner: MemoryOwner(rawValue: 0), hasRawIO: ProcessIdentity.hasRawIO)
   }
 
   /// Tells a person what no error number can, with `--verbose` only.

@@ -30,6 +30,9 @@ internal import CLinux
   /// Where the token stands.
   var tokenAddress: UInt64 { unsafe UInt64(UInt(bitPattern: page)) }
 
+  /// Whether the calling thread has CAP_SYS_RAWIO.
+  static var hasRawIO: Bool { clinux_has_capability(17) != 0 }
+
   /// False in a child that fork made since.
   @inline(__always) var isCurrent: Bool { unsafe page.pointee == token }
 }

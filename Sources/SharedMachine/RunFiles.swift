@@ -1,4 +1,5 @@
 internal import CLinux
+internal import AddressSpaces
 internal import DMATypes
 
 /// The files of a run, by their paths below its directory.
@@ -12,7 +13,7 @@ struct RunFiles: Sendable {
   /// What happened in a container; the program's descriptor is of `container(_:)`, so that no
   /// call of it, whatever it does to its file, reaches this.
   func journal(_ number: UInt64) -> String { "\(directory)/journals/\(number)" }
-  func group(_ number: GroupNumber) -> String { "\(directory)/groups/\(number.rawValue)" }
+  func group(_ facts: GroupFacts) -> String { "\(directory)/groups/\(facts.nodeName)" }
   func device(_ name: String) -> String { "\(directory)/devices/\(name)" }
   /// A device's registers, apart from the file of its descriptors for the same reason.
   func state(_ name: String) -> String { "\(directory)/states/\(name)" }

@@ -2,9 +2,9 @@ internal import CLinux
 internal import Shim
 internal import SimulatedPlatform
 
-/// The parameters of vfio_iommu_type1, read when they are asked for: what a program of the run
-/// wrote into their files counts from the next SET_IOMMU on, as it does in the kernel. Text that
-/// the kernel would have refused leaves the platform's value.
+/// The parameters of vfio and vfio_iommu_type1, read when they are asked for: what a program of the
+/// run wrote into their files counts from then on, as it does in the kernel. Text that the kernel
+/// would have refused leaves the platform's value.
 struct WrittenParameters: Sendable {
   /// The platform's values.
   let given: Platform.Parameters
@@ -24,17 +24,27 @@ struct WrittenParameters: Sendable {
 
   /// `allow_unsafe_interrupts`.
   var allowsUnsafeInterrupts: Bool {
-    switch Self.text("allow_unsafe_interrupts", of: Self.module) {
+    Self.isSet("allow_unsafe_interrupts", of: Self.module) ?? given.allowUnsafeInterrupts
+  }
+
+  /// `enable_unsafe_noiommu_mode` of vfio.
+  var allowsNoIOMMU: Bool {
+    Self.isSet("enable_unsafe_noiommu_mode", of: "vfio") ?? given.allowNoIOMMU
+  }
+
+  private static func isSet(_ name: String, of module: String) -> Bool? {
+    switch text(name, of: module) {
     case "Y", "y", "1", "on", "ON", "T", "t": true
     case "N", "n", "0", "off", "OFF", "F", "f": false
-    default: given.allowUnsafeInterrupts
+    default: nil
     }
   }
 
   /// What the shim is given before it looks. `most` mappings have room.
   func current(most: UInt32 = .max) -> ModuleParameters {
     ModuleParameters(
-      mappingLimit: min(mappingLimit, most), allowsUnsafeInterrupts: allowsUnsafeInterrupts)
+      mappingLimit: min(mappingLimit, most), allowsUnsafeInterrupts: allowsUnsafeInterrupts,
+      allowsNoIOMMU: allowsNoIOMMU)
   }
 
   /// The first line of a parameter's file.

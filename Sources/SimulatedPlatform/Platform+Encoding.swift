@@ -9,6 +9,7 @@ extension Platform {
     writer.put(parameters.dmaEntryLimit)
     writer.put(parameters.allowUnsafeInterrupts)
     writer.put(parameters.disableHugePages)
+    writer.put(parameters.allowNoIOMMU)
     writer.put(UInt32(iommus.count))
     for unit in iommus {
       writer.put(unit.driver)
@@ -44,7 +45,7 @@ extension Platform {
         writer.put(name)
       }
       writer.put(function.group.rawValue)
-      writer.put(UInt32(clamping: function.iommu))
+      writer.put(function.iommu.map { UInt32(clamping: $0) } ?? .max)
       writer.put(function.memoryBase)
       writer.put(function.interruptLine)
     }
@@ -70,12 +71,12 @@ extension Platform {
   }
 
   /// "ioasid", and the version of the form.
-  private static var signature: [UInt8] { Array("ioasid".utf8) + [0, 2] }
+  private static var signature: [UInt8] { Array("ioasid".utf8) + [0, 3] }
 
   private init(from reader: inout MachineReader) throws(MalformedMachine) {
     let parameters = Parameters(
       dmaEntryLimit: try reader.take(), allowUnsafeInterrupts: try reader.take(),
-      disableHugePages: try reader.take())
+      disableHugePages: try reader.take(), allowNoIOMMU: try reader.take())
     var iommus: [IOMMU] = []
     for _ in 0..<(try reader.take() as UInt32) { iommus.append(try IOMMU(from: &reader)) }
     var bridges: [Bridge] = []
@@ -133,9 +134,11 @@ extension Platform.Function {
     case 2: driver = .native(try reader.takeText())
     default: throw MalformedMachine()
     }
+    let group = GroupNumber(rawValue: try reader.take())
+    let iommu: UInt32 = try reader.take()
     self.init(
-      address: address, model: model, driver: driver,
-      group: GroupNumber(rawValue: try reader.take()), iommu: Int(try reader.take() as UInt32),
+      address: address, model: model, driver: driver, group: group,
+      iommu: iommu == .max ? nil : Int(iommu),
       memoryBase: try reader.take(), interruptLine: try reader.take())
   }
 }

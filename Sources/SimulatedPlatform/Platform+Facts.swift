@@ -56,8 +56,14 @@ extension Platform {
     }
     let members = functions.filter { $0.group == group }
     let bound = members.filter { $0.driver == .vfio }
-    guard let first = bound.first, iommus.indices.contains(first.iommu) else { return nil }
-    let unit = iommus[first.iommu]
+    guard let first = bound.first else { return nil }
+    guard let index = first.iommu else {
+      return GroupFacts(
+        number: group, kind: .noIOMMU, devices: [first.address.name], isViable: true,
+        reservedRegions: [], interruptsAreSafe: true, iommu: nil)
+    }
+    guard iommus.indices.contains(index) else { return nil }
+    let unit = iommus[index]
     let isViable = members.allSatisfy {
       if case .native = $0.driver { false } else { true }
     }

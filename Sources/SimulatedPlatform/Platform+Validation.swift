@@ -55,8 +55,12 @@ extension Platform {
       guard seen.insert(function.address).inserted else {
         return "\(place).address: \(function.address.name) is there twice"
       }
-      guard iommus.indices.contains(function.iommu) else {
-        return "\(place).iommu: there is no iommus[\(function.iommu)]"
+      if let unit = function.iommu, !iommus.indices.contains(unit) {
+        return "\(place).iommu: there is no iommus[\(unit)]"
+      }
+      guard function.iommu != nil || function.driver != .vfio || parameters.allowNoIOMMU else {
+        return "\(place).iommu: vfio-pci takes a function without an IOMMU only with "
+          + "\"enable_unsafe_noiommu_mode\": true among the parameters"
       }
       if let reason = unreachable(function.address) { return "\(place).address: \(reason)" }
       guard case .edu(let mask) = function.model, mask != 0, mask & (mask &+ 1) == 0 else {
@@ -74,13 +78,17 @@ extension Platform {
   private var groupProblem: String? {
     var owners: [GroupNumber: Function] = [:]
     for (index, function) in functions.enumerated() {
+      if let other = owners[function.group], function.iommu == nil || other.iommu == nil {
+        return "functions[\(index)].group: \(other.address.name) is in it, and a function without "
+          + "an IOMMU has a group of its own"
+      }
       if let other = owners[function.group], other.iommu != function.iommu {
         return "functions[\(index)].iommu: differs from \(other.address.name) of the same group"
       }
       owners[function.group] = function
     }
     // A PCI bus has no requester of its own: what is behind a PCI bridge is one group.
-    for (index, function) in functions.enumerated() {
+    for (index, function) in functions.enumerated() where function.iommu != nil {
       for bridge in bridges(above: function.address)
       where bridge.model == .pciBridge && bridge.group != function.group {
         return "functions[\(index)].group: must be \(bridge.group.rawValue), "

@@ -114,8 +114,9 @@ public struct Platform: Hashable, Sendable {
     public var driver: Driver
     /// Its IOMMU group.
     public var group: GroupNumber
-    /// The index of its unit in `Platform.iommus`; the same throughout a group.
-    public var iommu: Int
+    /// The index of its unit in `Platform.iommus`, the same throughout a group; nil for none: then
+    /// VFIO makes a group for the function alone, and only while `Parameters.allowNoIOMMU`.
+    public var iommu: Int?
     /// Where firmware put BAR 0: a multiple of its 1 MiB, below 4 GiB.
     public var memoryBase: UInt32
     /// The interrupt line that firmware wrote into config space.
@@ -123,7 +124,7 @@ public struct Platform: Hashable, Sendable {
 
     /// States a function.
     public init(
-      address: PCIAddress, model: Model, driver: Driver, group: GroupNumber, iommu: Int,
+      address: PCIAddress, model: Model, driver: Driver, group: GroupNumber, iommu: Int?,
       memoryBase: UInt32, interruptLine: UInt8
     ) {
       self.address = address
@@ -161,12 +162,15 @@ public struct Platform: Hashable, Sendable {
     public var allowUnsafeInterrupts: Bool
     /// `vfio_iommu_type1.disable_hugepages`.
     public var disableHugePages: Bool
+    /// `vfio.enable_unsafe_noiommu_mode`.
+    public var allowNoIOMMU: Bool
 
     /// States the parameters; the defaults are the kernel's.
     public init(
       dmaEntryLimit: UInt32 = 65535, allowUnsafeInterrupts: Bool = false,
-      disableHugePages: Bool = false
+      disableHugePages: Bool = false, allowNoIOMMU: Bool = false
     ) {
+      self.allowNoIOMMU = allowNoIOMMU
       self.dmaEntryLimit = dmaEntryLimit
       self.allowUnsafeInterrupts = allowUnsafeInterrupts
       self.disableHugePages = disableHugePages

@@ -113,8 +113,9 @@ struct SharedFiles {
       // SAFETY: as many bytes as a lock takes; it has no address of its own inside.
       if let start = bytes.baseAddress { unsafe clinux_lock_make(start) }
     }
+    let gap = [UInt8](repeating: 0, count: SharedRegion.peersLock - lock.count)
     try System.writeFile(
-      namespace.staged(RunPaths.machine), image.bytes() + lock, mode: 0o666,
+      namespace.staged(RunPaths.machine), image.bytes() + lock + gap + lock, mode: 0o666,
       size: image.sharedOffset + image.sharedBytes)
   }
 }

@@ -22,10 +22,11 @@ struct SimulatedView: RunView {
     let container = PlatformView.containerNumber
     files.note("\(RunPaths.nodes)/vfio", .containerNode, 0, container.major, container.minor)
     for (index, group) in view.groups.enumerated() {
-      let file = "\(RunPaths.groups)/\(group.rawValue)"
+      let name = view.nodeName(of: group)
+      let file = "\(RunPaths.groups)/\(name)"
       try files.makeFile(file)
       let (major, minor) = (PlatformView.groupMajor, UInt32(index))
-      files.note("\(RunPaths.nodes)/\(group.rawValue)", .groupNode, index, major, minor)
+      files.note("\(RunPaths.nodes)/\(name)", .groupNode, index, major, minor)
       files.note(file, .groupFile, index, major, minor)
     }
     for (index, function) in platform.functions.enumerated() where function.driver == .vfio {

@@ -15,7 +15,7 @@ struct ConversationTests {
     let files = (try? FileManager.default.contentsOfDirectory(atPath: fixtures.path)) ?? []
     return files.filter { $0.hasSuffix(".native-6.12.txt") }
       .map { String($0.dropLast(".native-6.12.txt".count)) }
-      .filter { $0 != "edu_client" }.sorted()
+      .filter { $0 != "edu_client" && $0 != "no-iommu" }.sorted()
   }()
 
   /// What `ioasid run` must be told for a program to see all that the kernel shows.
@@ -29,6 +29,14 @@ struct ConversationTests {
   @Test("A program prints under ioasid what it prints on the real kernel", arguments: names)
   func prints(_ name: String) throws {
     try hold(name, to: Tool.converse(with: name, options: Self.options[name] ?? []))
+  }
+
+  @Test(
+    "So does one with devices that have no IOMMU",
+    .enabled(if: geteuid() == 0, "CAP_SYS_RAWIO is effective for root only"))
+  func noIOMMU() throws {
+    let platform = Self.root.appending(path: "Fixtures/Platforms/no-iommu.json").path
+    try hold("no-iommu", to: Tool.converse(with: "no-iommu", options: ["--platform", platform]))
   }
 
   @Test(

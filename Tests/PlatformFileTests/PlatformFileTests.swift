@@ -38,6 +38,8 @@ struct PlatformFileTests {
     platform.functions[2].driver = .native("e1000e \"quoted\" \u{1} ü")
     platform.iommus[0].aperture = .all
     platform.parameters.dmaEntryLimit = 7
+    platform.parameters.allowNoIOMMU = true
+    platform.functions[0].iommu = nil
     for platform in [platform, .builtIn] {
       #expect(try PlatformFile.decode(Array(PlatformFile.encode(platform).utf8)) == platform)
     }

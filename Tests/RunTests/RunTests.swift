@@ -50,6 +50,20 @@ struct RunTests {
     #expect(outcome.status == 0 && outcome.output.hasSuffix("done\n"), "\(outcome.output)")
   }
 
+  @Test("Two devices write each other's registers, and nobody waits for ever")
+  func peers() throws {
+    #expect(
+      try Workshop.run([Workshop.program("runs/peers")])
+        == Outcome(
+          output: """
+            two threads: 400 writes each
+            a child's DMA into what its parent mapped: a fault
+            a device and itself: status 0
+            done
+
+            """, status: 0))
+  }
+
   @Test("The oracle answers every number on container and group as the kernel does")
   func everyNumber() throws {
     let trace = FileManager.default.temporaryDirectory.appending(path: "\(UUID().uuidString)").path

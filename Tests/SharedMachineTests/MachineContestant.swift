@@ -103,7 +103,7 @@ final class MachineContestant: Contestant {
     guard let unit = machine.units.first(where: { $0.name.rawValue == call.name }) else {
       throw .badAddress
     }
-    let environment = DeviceUnitEnvironment(unit: unit, machine: machine)
+    let environment = DeviceUnitEnvironment(unit: unit, machine: machine, reachesPeers: false)
     var word = call.verb == .deviceRead ? 0 : call.numbers[1].value
     var failure: Errno?
     unsafe withUnsafeMutableBytes(of: &word) { bytes in

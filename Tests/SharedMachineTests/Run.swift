@@ -52,7 +52,9 @@ final class Run: @unchecked Sendable {
     var region = [UInt8](repeating: 0, count: image.sharedBytes)
     unsafe region.withUnsafeMutableBytes { bytes in
       // SAFETY: the region has room for its lock, which has no address of its own inside.
-      if let start = bytes.baseAddress { unsafe clinux_lock_make(start + SharedRegion.lock) }
+      for place in [SharedRegion.lock, SharedRegion.peersLock] {
+        if let start = bytes.baseAddress { unsafe clinux_lock_make(start + place) }
+      }
     }
     try Data(image.bytes() + region).write(to: file)
   }

@@ -88,6 +88,14 @@ import Testing
       ("functions[2].address:", { $0.functions[2].address = PCIAddress(bus: 9, device: 0) }),
       ("functions[1].address:", { $0.functions[1].address = $0.functions[0].address }),
       ("functions[0].iommu:", { $0.functions[0].iommu = 1 }),
+      ("functions[0].iommu:", { $0.functions[0].iommu = nil }),
+      (
+        "functions[3].group:",
+        {
+          $0.parameters.allowNoIOMMU = true
+          $0.functions[3].iommu = nil
+        }
+      ),
       ("functions[0].dmaMask:", { $0.functions[0].model = .edu(dmaMask: 5) }),
       ("functions[0].driver:", { $0.functions[0].driver = .native("") }),
       ("functions[2].group:", { $0.functions[2].group = GroupNumber(rawValue: 7) }),
