@@ -108,17 +108,22 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
     return Place(at: next, revision: tree.revision)
   }
 
-  /// The element whose range holds the address, and its place.
+  /// The place of the element whose range holds the address.
   @inlinable @inline(__always)
-  public func find(_ address: IOVA) -> (element: Element, place: Place)? {
+  public func place(holding address: IOVA) -> Place? {
     if let found = tree.finger?.neighbour(holding: address.rawValue) {
-      return (found.element, Place(at: found, revision: tree.revision))
+      return Place(at: found, revision: tree.revision)
     }
     guard let leaf = tree.leaf(for: address.rawValue) else { return nil }
     leaf.prefetch()
     let next = Cursor(leaf: leaf, index: leaf.upperBound(address.rawValue))
     guard let found = next.predecessor, found.last >= address.rawValue else { return nil }
-    return (found.element, Place(at: found, revision: tree.revision))
+    return Place(at: found, revision: tree.revision)
+  }
+
+  /// The range at a place that `place(holding:)` answered; nil once the map has changed.
+  @inlinable @inline(__always) public func range(at place: Place) -> IOVARange? {
+    tree.cursor(at: place)?.range
   }
 
   /// Adds a range, which must overlap no other, at the place that `gap` answered.
@@ -131,14 +136,16 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
     tree.insert(start: range.start.rawValue, last: range.last.rawValue, value, at: cursor)
   }
 
-  /// Removes the range that starts exactly at the address, at the place that `find` answered.
+  /// Removes the range that starts exactly at the address, at the place that `place(holding:)`
+  /// answered.
   @inlinable @inline(__always)
-  public mutating func remove(startingAt start: IOVA, at place: Place) -> Element? {
+  public mutating func remove(startingAt start: IOVA, at place: Place) {
     makeUnique()
     guard let cursor = tree.cursor(at: place), tree.isSettled(cursor.leaf) else {
-      return remove(startingAt: start)
+      remove(startingAt: start)
+      return
     }
-    return tree.remove(at: cursor)
+    tree.remove(at: cursor)
   }
 
   /// Removes the range that starts exactly at the address, and returns it.

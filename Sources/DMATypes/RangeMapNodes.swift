@@ -315,6 +315,9 @@ extension RangeMap {
 
     @inlinable var start: UInt64 { leaf.start(at: index) }
     @inlinable var last: UInt64 { leaf.last(at: index) }
+    @inlinable @inline(__always) var range: IOVARange {
+      IOVARange(start: IOVA(start), last: IOVA(last))
+    }
     @inlinable var element: Element { leaf.element(at: index) }
 
     /// This place, or the first of the next leaf when it is one past the end of its own.

@@ -223,15 +223,11 @@ extension RangeMap.Tree {
   }
 
   /// Removes a range from a settled leaf.
-  @inlinable @inline(__always) func remove(at cursor: Cursor)
-    -> RangeMap<Value>.Element
-  {
-    let removed = cursor.element
+  @inlinable @inline(__always) func remove(at cursor: Cursor) {
     revision.advance()
     count &-= 1
     finger = cursor
     cursor.leaf.remove(at: cursor.index)
-    return removed
   }
 
   @inlinable @inline(never) func remove(start: UInt64) -> RangeMap<Value>.Element? {

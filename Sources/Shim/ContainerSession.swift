@@ -104,10 +104,12 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
     } catch {
       throw error.errno
     }
-    guard plan.isOneMapping, let range = plan.starts else {
+    guard plan.isOneMapping, let range = plan.starts, let place else {
       return try finish(plan, journal: &journal)
     }
-    try remove(range, at: place, reachesTables: plan.reachesTables, journal: &journal)
+    try act(unmapping: range, reachesTables: plan.reachesTables)
+    journal.record(.unmapped(start: range.start))
+    container.commitUnmapped(range.start, at: place)
     return range.size
   }
 
@@ -127,13 +129,11 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   }
 
   /// Removes one mapping, the whole step.
-  @inlinable @inline(__always) mutating func remove(
-    _ range: IOVARange, at place: RangeMap<MappedMemory>.Place? = nil, reachesTables: Bool,
-    journal: inout some ContainerJournal
+  mutating func remove(
+    _ range: IOVARange, reachesTables: Bool, journal: inout some ContainerJournal
   ) throws(Errno) {
     try act(unmapping: range, reachesTables: reachesTables)
-    journal.record(.unmapped(start: range.start))
-    container.commitUnmapped(range.start, at: place)
+    commit(.unmapped(start: range.start), journal: &journal)
   }
 
   @usableFromInline mutating func performRare(

@@ -171,14 +171,14 @@ extension ContainerState {
       guard isTracking else { throw .unmapDirtyWithoutTracking }
       guard bitmap.pageBytes == mask &+ 1 else { throw .unmapDirtyPageSizeDiffers }
     }
-    let found = entries.find(range.start)
-    let atStart = found?.element.range
+    let place = entries.place(holding: range.start)
+    let atStart = place.flatMap { entries.range(at: $0) }
     let starts = try starts(unmapping: range, atStart: atStart)
     if request.invalidatesAddress { try checkAddresses(startingIn: starts) }
     let plan = UnmapPlan(
       starts: starts, isOneMapping: starts != nil && starts == atStart,
       reachesTables: !domains.isEmpty)
-    return (plan, found?.place)
+    return (plan, place)
   }
 
   /// Which mappings a range names, by where they start; nil when none.

@@ -110,16 +110,20 @@ extension ContainerState {
     if mapping.memory.addressIsInvalid { adjustInvalidAddressCount(by: 1) }
   }
 
+  /// Forgets the mapping that starts at an address, and where it is known to be.
   @inlinable @inline(__always) mutating func commitUnmapped(
-    _ start: IOVA, at place: RangeMap<MappedMemory>.Place? = nil
+    _ start: IOVA, at place: RangeMap<MappedMemory>.Place
   ) {
-    let removed =
-      if let place {
-        entries.remove(startingAt: start, at: place)
-      } else {
-        entries.remove(startingAt: start)
-      }
-    guard let removed else { return }
+    // Nothing else is known of it.
+    if invalidAddressCount == 0, !hasPins, !isTracking {
+      entries.remove(startingAt: start, at: place)
+    } else {
+      commitUnmapped(start)
+    }
+  }
+
+  @usableFromInline mutating func commitUnmapped(_ start: IOVA) {
+    guard let removed = entries.remove(startingAt: start) else { return }
     if removed.value.addressIsInvalid { adjustInvalidAddressCount(by: -1) }
     if hasPins { forgetPins(in: removed.range) }
     if isTracking { forgetDirtyPages(of: removed.range) }

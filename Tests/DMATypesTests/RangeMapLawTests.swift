@@ -119,14 +119,17 @@ struct RangeMapLawTests {
       let range = IOVARange(start: IOVA(at), last: IOVA(at))
       let isBySearch = random.next() % 8 == 0
       let isGrowing = step / 3_000 % 2 == 0 || random.next() % 4 == 0
-      if let found = map.find(range.start) {
-        #expect(found.element == model.containing(range.start), replay)
-        guard !isGrowing else { continue }
-        let start = found.element.range.start
-        let removed =
-          isBySearch
-          ? map.remove(startingAt: start) : map.remove(startingAt: start, at: found.place)
-        #expect(removed == model.remove(startingAt: start), replay)
+      if let place = map.place(holding: range.start) {
+        let found = map.range(at: place)
+        #expect(found != nil && found == model.containing(range.start)?.range, replay)
+        guard !isGrowing, let start = found?.start else { continue }
+        if isBySearch {
+          map.remove(startingAt: start)
+        } else {
+          map.remove(startingAt: start, at: place)
+        }
+        #expect(map.containing(start) == nil && map.range(at: place) == nil, replay)
+        #expect(model.remove(startingAt: start) != nil, replay)
       } else {
         #expect(model.containing(range.start) == nil, replay)
         guard isGrowing, let gap = map.gap(for: range) else { continue }
@@ -137,9 +140,9 @@ struct RangeMapLawTests {
     }
     #expect(Array(map) == model.elements, replay)
     for element in model.elements {
-      let found = map.find(element.range.start)
-      #expect(
-        found.flatMap { map.remove(startingAt: element.range.start, at: $0.place) } == element)
+      let place = map.place(holding: element.range.start)
+      if let place { map.remove(startingAt: element.range.start, at: place) }
+      #expect(place != nil && map.containing(element.range.start) == nil, replay)
     }
     #expect(map.isEmpty && map.tree.isConsistent(), replay)
   }

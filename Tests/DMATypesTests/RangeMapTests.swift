@@ -187,9 +187,10 @@ struct RangeMapPlaceTests {
     var random = SplitMix64(seed: 7)
     for step in 0..<20_000 {
       let range = page(random.next() % 3000)
-      if let found = placed.find(range.start) {
-        #expect(placed.remove(startingAt: range.start, at: found.place) == found.element)
-        searched.remove(startingAt: range.start)
+      if let place = placed.place(holding: range.start) {
+        #expect(placed.range(at: place) == range)
+        placed.remove(startingAt: range.start, at: place)
+        #expect(searched.remove(startingAt: range.start) != nil)
       } else if let place = placed.gap(for: range) {
         placed.insert(range, UInt64(step), at: place)
         searched.insert(range, UInt64(step))
@@ -204,16 +205,19 @@ struct RangeMapPlaceTests {
     var map = RangeMap<UInt64>()
     for number: UInt64 in 0..<200 { map.insert(page(number * 2), number) }
     let gap = try #require(map.gap(for: page(201)))
-    let found = try #require(map.find(IOVA(200 << 12)))
+    let found = try #require(map.place(holding: IOVA(200 << 12)))
     let copy = map
     for number: UInt64 in 0..<90 { map.remove(startingAt: IOVA(number << 13)) }
     map.insert(page(201), 1, at: gap)
-    #expect(map.remove(startingAt: IOVA(200 << 12), at: found.place) == found.element)
-    #expect(map.find(IOVA(201 << 12))?.element.value == 1)
+    #expect(map.range(at: found) == nil)
+    map.remove(startingAt: IOVA(200 << 12), at: found)
+    #expect(map.containing(IOVA(200 << 12)) == nil)
+    #expect(map.containing(IOVA(201 << 12))?.value == 1)
     #expect(map.count == 110 && copy.count == 200)
     #expect(map.tree.isConsistent() && copy.tree.isConsistent())
     var other = copy
-    #expect(other.remove(startingAt: IOVA(200 << 12), at: found.place) == found.element)
-    #expect(copy.count == 200 && copy.find(IOVA(200 << 12)) != nil)
+    other.remove(startingAt: IOVA(200 << 12), at: found)
+    #expect(other.count == 199 && other.containing(IOVA(200 << 12)) == nil)
+    #expect(copy.count == 200 && copy.containing(IOVA(200 << 12)) != nil)
   }
 }
