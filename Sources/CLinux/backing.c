@@ -17,17 +17,17 @@ static int32_t status_of(int32_t descriptor, struct stat *status) {
   return (int32_t)enter(SYS_fstat, descriptor, (long)status, 0, 0, 0, 0);
 }
 
-static int is_backing(int32_t descriptor, uint64_t device, uint64_t inode) {
+static int is_backing(int32_t descriptor, uint64_t device, uint64_t inode, mode_t kind) {
   struct stat status;
   long flags = enter(SYS_fcntl, descriptor, F_GETFL, 0, 0, 0, 0);
   return flags >= 0 && !(flags & O_PATH) && (flags & O_ACCMODE) == O_RDWR && status_of(descriptor, &status) == 0 &&
-         S_ISREG(status.st_mode) && status.st_dev == device && status.st_ino == inode;
+         (status.st_mode & S_IFMT) == kind && status.st_dev == device && status.st_ino == inode;
 }
 
-int32_t clinux_find_file(uint64_t device, uint64_t inode, int32_t guess) {
+static int32_t find(uint64_t device, uint64_t inode, int32_t guess, mode_t kind) {
   char records[1024];
   long n, found = -ENOENT;
-  if (guess >= 0 && is_backing(guess, device, inode)) return guess;
+  if (guess >= 0 && is_backing(guess, device, inode, kind)) return guess;
   int32_t directory = (int32_t)enter(SYS_openat, AT_FDCWD, (long)"/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
   if (directory < 0) return directory;
   while (found < 0 && (n = enter(SYS_getdents64, directory, (long)records, sizeof records, 0, 0, 0)) > 0) {
@@ -36,17 +36,31 @@ int32_t clinux_find_file(uint64_t device, uint64_t inode, int32_t guess) {
       const char *name = records + at + 19;
       if (*name < '0' || *name > '9') continue;
       int32_t descriptor = (int32_t)strtol(name, 0, 10);
-      if (is_backing(descriptor, device, inode)) found = descriptor;
+      if (is_backing(descriptor, device, inode, kind)) found = descriptor;
     }
   }
   enter(SYS_close, directory, 0, 0, 0, 0, 0);
   return (int32_t)found;
 }
 
+int32_t clinux_find_file(uint64_t device, uint64_t inode, int32_t guess) {
+  return find(device, inode, guess, S_IFREG);
+}
+int32_t clinux_find_node(uint64_t device, uint64_t inode) { return find(device, inode, -1, S_IFCHR); }
+
+int32_t clinux_file_identity(const char *path, uint64_t *device, uint64_t *inode) {
+  struct stat status;
+  int32_t failure = (int32_t)enter(SYS_newfstatat, AT_FDCWD, (long)path, (long)&status, 0, 0, 0);
+  if (failure) return failure;
+  *device = status.st_dev;
+  *inode = status.st_ino;
+  return 0;
+}
+
 // One line of /proc/self/maps: numbers in front, the rest is not needed.
 struct area {
   uint64_t start, end, offset, major, minor, inode;
-  int is_shared;
+  int is_shared, protection;
 };
 
 static int parse(const char *line, struct area *area) {
@@ -55,6 +69,7 @@ static int parse(const char *line, struct area *area) {
   if (*at++ != '-') return 0;
   area->end = strtoull(at, &at, 16);
   if (strlen(at) < 6) return 0;
+  area->protection = (at[1] == 'r' ? PROT_READ : 0) | (at[2] == 'w' ? PROT_WRITE : 0);
   area->is_shared = at[4] == 's';
   area->offset = strtoull(at + 5, &at, 16);
   area->major = strtoull(at, &at, 16);
@@ -107,6 +122,36 @@ int32_t clinux_file_behind(uint64_t address, uint64_t length, uint64_t *device, 
   *device = gnu_dev_makedev((unsigned)first.major, (unsigned)first.minor);
   *inode = first.inode;
   *offset = first.offset;
+  return 1;
+}
+
+int32_t clinux_area_at(uint64_t address, uint64_t *end, int32_t *protection, uint64_t *device, uint64_t *inode,
+                       uint64_t *offset) {
+  char text[4096];
+  struct area area;
+  size_t kept = 0;
+  int32_t found = 0;
+  int32_t file = clinux_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+  if (file < 0) return 0;
+  for (int64_t n; !found && (n = clinux_read(file, text + kept, sizeof text - 1 - kept)) > 0;) {
+    kept += (size_t)n;
+    text[kept] = 0;
+    char *line = text;
+    for (char *stop; !found && (stop = strchr(line, '\n')); line = stop + 1) {
+      *stop = 0;
+      found = parse(line, &area) && area.start <= address && address < area.end;
+    }
+    kept -= (size_t)(line - text);
+    if (kept > sizeof text / 2) break;
+    memmove(text, line, kept);
+  }
+  clinux_close(file);
+  if (!found) return 0;
+  *end = area.end;
+  *protection = area.protection;
+  *device = gnu_dev_makedev((unsigned)area.major, (unsigned)area.minor);
+  *inode = area.is_shared ? area.inode : 0;
+  *offset = area.offset + (address - area.start);
   return 1;
 }
 

@@ -67,6 +67,8 @@ public struct HostFacts: Hashable, Sendable {
   public var lockedMemory: LockedMemory
   /// Whether CAP_IPC_LOCK is effective: nothing is charged then.
   public var mayLockAnything: Bool
+  /// Whether an iommufd maps files (IOMMU_IOAS_MAP_FILE): the first thing that a dma-buf needs.
+  public var mapsFiles = false
   /// Whether CAP_SYS_RESOURCE is effective: iommufd then charges processes instead of users.
   public var mayRaiseLimits: Bool
   /// Whether this user is root, who needs no user namespace for a view.

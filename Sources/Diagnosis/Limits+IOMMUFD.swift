@@ -59,7 +59,7 @@ extension Limit {
       "a MAP that fails looks at the memory a second time, to tell ENOMEM from EFAULT"),
     kernel(
       .barMappings, .impossible, "bar-mappings",
-      "MAP of a device's BAR is EFAULT: the kernel pins no such memory for iommufd"),
+      "MAP of a device's BAR is EFAULT: the kernel pins no such memory for iommufd (--p2p)"),
     kernel(
       .mapping, .approximate, "beyond-aperture",
       "a mapping beyond the IOMMU's reach fails at attach, perhaps with another error"),

@@ -18,6 +18,10 @@ extension HostFacts {
     }
     containerNode = Node.container("\(root)/dev/vfio/vfio", sysfs: sysfs)
     iommuNode = Node.access("\(root)/dev/iommu")
+    mapsFiles =
+      iommuNode == .allowed
+      ? Node.mapsFiles("\(root)/dev/iommu")
+      : containerNode == .iommufd && Node.mapsFiles("\(root)/dev/vfio/vfio")
     for group in platform.groups {
       if Node.exists("\(root)/dev/vfio/\(group.number.rawValue)") {
         groupNodes.insert(group.number)
@@ -113,6 +117,19 @@ enum Node {
     // VFIO_CHECK_EXTENSION: VFIO_TYPE1_IOMMU, VFIO_TYPE1v2_IOMMU.
     for type in [1, 3] as [CInt] where ioctl(descriptor, 0x3b65, type) == 1 { return .type1 }
     return .otherDriver
+  }
+
+  /// Whether an iommufd knows IOMMU_IOAS_MAP_FILE: size 40, then nothing that it could map.
+  static func mapsFiles(_ path: String) -> Bool {
+    let descriptor = unsafe open(path, O_RDWR | O_CLOEXEC)
+    guard descriptor >= 0 else { return false }
+    defer { close(descriptor) }
+    var request: (UInt32, UInt32, UInt32, Int32, UInt64, UInt64, UInt64) = (40, 0, 0, -1, 0, 0, 0)
+    // SAFETY: the structure has the 40 bytes that its first word tells.
+    return unsafe withUnsafeMutableBytes(of: &request) { bytes in
+      guard let start = bytes.baseAddress else { return false }
+      return unsafe ioctl(descriptor, 0x3b8f, start) == 0 || errno != ENOTTY
+    }
   }
 
   /// Whether IOMMU_OPTION can read how memory is charged, as every iommufd lets everyone.

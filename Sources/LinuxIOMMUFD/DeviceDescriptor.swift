@@ -64,6 +64,27 @@ public struct DeviceDescriptor: RawRepresentable, Hashable, Sendable, BitwiseCop
     _ = issueCall(on: rawValue, CallNumber.detach, &request)
   }
 
+  /// Whether the device's registers can be had as a dma-buf (`VFIO_DEVICE_FEATURE_DMA_BUF`, kernels
+  /// newer than 6.18). The device must be bound.
+  public var exportsRegisters: Bool {
+    var request = FeatureLayout(
+      flags: FeatureLayout.probe | FeatureLayout.get | FeatureLayout.dmaBuffer)
+    return issueCall(on: rawValue, CallNumber.feature, &request) == 0
+  }
+
+  /// A dma-buf of a part of a BAR, whole pages: a descriptor that the caller closes.
+  public func export(
+    region: UInt32, offset: UInt64, byteCount: UInt64
+  ) throws(Errno) -> Int32 {
+    var request = RegionExportLayout(region: region, offset: offset, length: byteCount)
+    // SAFETY: the structure is ours, laid out as the kernel's, and outlives the call.
+    let result = unsafe withUnsafeMutablePointer(to: &request) { pointer in
+      clinux_ioctl(rawValue, CallNumber.feature, UInt64(UInt(bitPattern: pointer)))
+    }
+    guard result >= 0 else { throw Errno(rawValue: Int32(truncatingIfNeeded: -result)) }
+    return Int32(truncatingIfNeeded: result)
+  }
+
   private func call<Layout: BitwiseCopyable>(
     _ number: UInt64, _ request: inout Layout
   ) throws(Errno) {

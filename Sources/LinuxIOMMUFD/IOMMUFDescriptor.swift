@@ -181,6 +181,19 @@ public struct IOMMUFDescriptor: RawRepresentable, Hashable, Sendable, BitwiseCop
     return issue(CallNumber.unmap, &request)
   }
 
+  /// Maps part of a file, a memfd or a dma-buf, at a fixed address of a space.
+  public func map(
+    file: Int32, from start: UInt64, to range: IOVARange, access: DMAAccess, in space: IOASID
+  ) throws(Errno) {
+    var flags = FileMapLayout.isFixed
+    if access.contains(.write) { flags |= FileMapLayout.mayWrite }
+    if access.contains(.read) { flags |= FileMapLayout.mayRead }
+    var request = FileMapLayout(
+      flags: flags, space: space.rawValue, file: file, start: start, length: range.size,
+      iova: range.start.rawValue)
+    try call(CallNumber.mapFile, &request)
+  }
+
   // MARK: Calls
 
   private func call<Layout: BitwiseCopyable>(

@@ -109,6 +109,46 @@ struct DetachLayout: BitwiseCopyable {
   var flags: UInt32 = 0
 }
 
+/// `struct iommu_ioas_map_file`, since Linux 6.13; of dma-bufs later.
+struct FileMapLayout: BitwiseCopyable {
+  static let isFixed: UInt32 = 1
+  static let mayWrite: UInt32 = 2
+  static let mayRead: UInt32 = 4
+
+  var size: UInt32 = 40
+  var flags: UInt32
+  var space: UInt32
+  var file: Int32
+  /// Where in the file.
+  var start: UInt64
+  var length: UInt64
+  var iova: UInt64
+}
+
+/// `struct vfio_device_feature` without data: the feature in bits 15…0, what to do with it above.
+struct FeatureLayout: BitwiseCopyable {
+  static let get: UInt32 = 1 << 16
+  static let probe: UInt32 = 1 << 18
+  /// `VFIO_DEVICE_FEATURE_DMA_BUF`.
+  static let dmaBuffer: UInt32 = 11
+
+  var argsz: UInt32 = 8
+  var flags: UInt32
+}
+
+/// The same with `struct vfio_device_feature_dma_buf` and one range of a region.
+struct RegionExportLayout: BitwiseCopyable {
+  var argsz: UInt32 = 40
+  var flags: UInt32 = FeatureLayout.get | FeatureLayout.dmaBuffer
+  var region: UInt32
+  /// As of open(2): O_RDWR | O_CLOEXEC.
+  var openFlags: UInt32 = 0o2000002
+  var reserved: UInt32 = 0
+  var rangeCount: UInt32 = 1
+  var offset: UInt64
+  var length: UInt64
+}
+
 /// The numbers of the calls, as `_IO(';', n)` makes them.
 enum CallNumber {
   static let destroy: UInt64 = 0x3b80
@@ -118,12 +158,14 @@ enum CallNumber {
   static let compatibilitySpace: UInt64 = 0x3b88
   static let allocateTable: UInt64 = 0x3b89
   static let hardwareInfo: UInt64 = 0x3b8a
+  static let mapFile: UInt64 = 0x3b8f
 
   static let checkExtension: UInt64 = 0x3b65
   static let info: UInt64 = 0x3b70
   static let map: UInt64 = 0x3b71
   static let unmap: UInt64 = 0x3b72
 
+  static let feature: UInt64 = 0x3b75
   static let bind: UInt64 = 0x3b76
   static let attach: UInt64 = 0x3b77
   static let detach: UInt64 = 0x3b78

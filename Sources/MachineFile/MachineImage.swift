@@ -36,6 +36,10 @@ public struct MachineImage: Equatable, Sendable {
     public static let bugCompatible = Self(rawValue: 8)
     /// `--precise-dirty`: only what devices truly wrote is dirty.
     public static let preciseDirty = Self(rawValue: 16)
+    /// `--p2p record`: registers that iommufd does not map are mapped in the books only.
+    public static let recordsPeers = Self(rawValue: 32)
+    /// `--p2p dmabuf`: they are handed to iommufd as dma-bufs, where the kernel can.
+    public static let exportsPeers = Self(rawValue: 64)
   }
 
   /// Who makes containers real, which also tells what `platform` encodes.

@@ -17,7 +17,7 @@ final class KernelContainer: KernelObjects, @unchecked Sendable {
   /// What the iommufd waits under; a device under its group's place, counted from 1.
   private static let iommufdKey: UInt64 = 0
 
-  private let kernel: KernelMachine
+  let kernel: KernelMachine
   private let words: KernelWords
   private var parking: Int32 = -1
   private var iommufd: Int32 = -1

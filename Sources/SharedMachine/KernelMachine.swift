@@ -38,6 +38,17 @@ final class KernelMachine: @unchecked Sendable {
     case group(Int)
   }
 
+  /// What becomes of a MAP of registers.
+  let peers: PeerPolicy
+  /// How many of them this process made in the books alone.
+  let recordedPeers = Guarded(0)
+  private let isVerbose: Bool
+
+  /// As `Machine.tell`.
+  func tell(_ line: String) {
+    if isVerbose { say(line) }
+  }
+
   init(
     platform: HostPlatform, image: MachineImage, files: RunFiles, words: GroupWords,
     descriptors: any DescriptorTable
@@ -50,6 +61,8 @@ final class KernelMachine: @unchecked Sendable {
     self.words = words
     self.descriptors = descriptors
     containerNodeIsIOMMUFD = image.options.contains(.containerNodeIsIOMMUFD)
+    peers = PeerPolicy(image.options)
+    isVerbose = image.options.contains(.verbose)
   }
 
   /// A child has its parent's descriptors. One that another thread of the parent was just making is
@@ -58,6 +71,7 @@ final class KernelMachine: @unchecked Sendable {
     (groups, devices, files, words) = (parent.groups, parent.devices, parent.files, parent.words)
     descriptors = parent.descriptors
     containerNodeIsIOMMUFD = parent.containerNodeIsIOMMUFD
+    (peers, isVerbose) = (parent.peers, parent.isVerbose)
     let known = parent.containers.withLockIfAvailable { $0 } ?? [:]
     for (number, container) in known {
       let copy = KernelContainer(forkedFrom: container, kernel: self)

@@ -255,10 +255,14 @@ public final class Machine: @unchecked Sendable {
 
   /// Tells a person what no error number can, with `--verbose` only.
   func tell(_ line: String) {
-    guard image.options.contains(.verbose) else { return }
-    let text = Array("ioasid: \(line)\n".utf8)
-    unsafe text.withUnsafeBytes { bytes in
-      if let start = bytes.baseAddress { _ = unsafe clinux_write(2, start, bytes.count) }
-    }
+    if image.options.contains(.verbose) { say(line) }
+  }
+}
+
+/// Writes a line to stderr.
+func say(_ line: String) {
+  let text = Array("ioasid: \(line)\n".utf8)
+  unsafe text.withUnsafeBytes { bytes in
+    if let start = bytes.baseAddress { _ = unsafe clinux_write(2, start, bytes.count) }
   }
 }

@@ -131,7 +131,9 @@ struct MachineBackend: ReplicatedBackend {
     if _fastPath(kernel == nil) { return try software.map(mapping, in: space) }
     try ready()
     if _slowPath(!mapping.memory.access.contains(.write)) { try checkReading(mapping) }
-    try kernel?.map(mapping, in: space)
+    do throws(Errno) { try kernel?.map(mapping, in: space) } catch {
+      try mapPeers(mapping, in: space, after: error)
+    }
   }
 
   /// iommufd pins by the processor's page tables, which know no memory that can be written and not

@@ -7,6 +7,7 @@ enum Help {
 
     ioasid run [--backend software|iommufd|auto] [--platform FILE] [--trace FILE] [--verbose]
                [--precise-dirty] [--bug-compatible] [--mediated [NAME=]DRIVER.so]…
+               [--p2p refuse|record|dmabuf]
                -- PROGRAM [ARGUMENT…]
     ioasid run --join PID -- PROGRAM [ARGUMENT…]
         Becomes PROGRAM, in a view of a machine with legacy VFIO.
@@ -17,6 +18,8 @@ enum Help {
         --platform  the machine to show, as JSON; without it the built-in one
         --trace     appends the conversation to FILE, one line a call
         --mediated  adds a device that a driver in user space makes (vfio_ioasid.h)
+        --p2p       what iommufd does with a MAP of device registers: refuse, the default, EFAULT;
+                    record succeeds in the books, and devices fault there; dmabuf asks the kernel
         --verbose   tells on stderr what devices do wrong
         --precise-dirty   counts pages as dirty that devices wrote, not all of them as type1 does
         --bug-compatible  leaves the bits in dirty bitmaps that Linux 6.12 forgets there

@@ -11,6 +11,11 @@ enum RunCommand {
     case automatic = "auto"
   }
 
+  /// What becomes of MAPs of device registers on iommufd.
+  enum Peers: String {
+    case refuse, record, dmabuf
+  }
+
   struct Arguments: Equatable {
     var backend = Backend.software
     var platform: String?
@@ -20,6 +25,8 @@ enum RunCommand {
     var join: String?
     /// `NAME=PATH` or `PATH` of each mediated device.
     var mediated: [String] = []
+    /// `--p2p`; nil when nothing was said.
+    var peers: Peers?
     var program: [String] = []
   }
 
@@ -38,7 +45,13 @@ enum RunCommand {
     let launch = Launch(trace: arguments.trace, options: arguments.options)
     switch try choose(arguments) {
     case .native: try program.become()
-    case .iommufd(let facts): try launch.build(HostView(facts: facts))
+    case .iommufd(let facts):
+      guard arguments.peers != .dmabuf || facts.mapsFiles else {
+        throw Refusal(
+          "--p2p dmabuf: this kernel's iommufd maps no files, so no dma-buf "
+            + "(IOMMU_IOAS_MAP_FILE is ENOTTY): use --p2p refuse or record")
+      }
+      try launch.build(HostView(facts: facts))
     case .software: try launch.build(SimulatedView(platform: platform))
     }
     try become(program, preloading: preload)
@@ -113,6 +126,16 @@ enum RunCommand {
       case "--mediated": arguments.mediated.append(try value())
       case "--join": arguments.join = try value()
       case "--trace": arguments.trace = try value()
+      case "--p2p":
+        let word = try value()
+        guard let peers = Peers(rawValue: word) else {
+          throw Refusal(
+            "no policy '\(word)': choose refuse, record or dmabuf", status: Refusal.usage)
+        }
+        arguments.peers = peers
+        arguments.options.subtract([.recordsPeers, .exportsPeers])
+        if peers == .record { arguments.options.insert(.recordsPeers) }
+        if peers == .dmabuf { arguments.options.insert(.exportsPeers) }
       case "--verbose" where joined == nil: arguments.options.insert(.verbose)
       case "--bug-compatible" where joined == nil: arguments.options.insert(.bugCompatible)
       case "--precise-dirty" where joined == nil: arguments.options.insert(.preciseDirty)
@@ -128,6 +151,10 @@ enum RunCommand {
     }
     guard !arguments.program.isEmpty else {
       throw Refusal("run needs a program: ioasid run -- PROGRAM", status: Refusal.usage)
+    }
+    guard arguments.backend != .software || arguments.peers == nil else {
+      throw Refusal(
+        "--p2p is for --backend iommufd: software reaches registers", status: Refusal.usage)
     }
     guard arguments.backend != .iommufd || arguments.platform == nil else {
       throw Refusal(

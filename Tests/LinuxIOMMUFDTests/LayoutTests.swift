@@ -69,6 +69,16 @@ private let layouts: [LayoutExample] = [
     #expect(Int(BindLayout(iommufd: 1).argsz) == MemoryLayout<BindLayout>.size)
     #expect(Int(AttachLayout(table: 1).argsz) == MemoryLayout<AttachLayout>.size)
     #expect(Int(DetachLayout().argsz) == MemoryLayout<DetachLayout>.size)
+    let file = FileMapLayout(flags: 0, space: 1, file: 3, start: 0, length: 1, iova: 0)
+    #expect(Int(file.size) == MemoryLayout<FileMapLayout>.size)
+    #expect(Int(FeatureLayout(flags: 0).argsz) == MemoryLayout<FeatureLayout>.size)
+    let export = RegionExportLayout(region: 0, offset: 0, length: 1)
+    #expect(Int(export.argsz) == MemoryLayout<RegionExportLayout>.size)
+    // Behind the feature's own 8 bytes: region, flags of open(2), 0, how many ranges, the ranges.
+    #expect(MemoryLayout<RegionExportLayout>.offset(of: \.region) == 8)
+    #expect(MemoryLayout<RegionExportLayout>.offset(of: \.rangeCount) == 20)
+    #expect(MemoryLayout<RegionExportLayout>.offset(of: \.offset) == 24)
+    #expect(export.flags == 0x1_000b)
   }
 
   @Test("The numbers of calls are the kernel's")

@@ -129,8 +129,16 @@ int32_t clinux_write_closed(uint64_t to, const void *_Nonnull from, size_t count
 /// device, inode and offset are then told.
 int32_t clinux_file_behind(uint64_t address, uint64_t length, uint64_t *_Nonnull device, uint64_t *_Nonnull inode,
                            uint64_t *_Nonnull offset);
+/// What is mapped at an address: 1 when something is; then the address behind its end, its protection (mmap's PROT
+/// bits), and the device, inode and offset of its file if it is shared memory of one (else inode 0).
+int32_t clinux_area_at(uint64_t address, uint64_t *_Nonnull end, int32_t *_Nonnull protection,
+                       uint64_t *_Nonnull device, uint64_t *_Nonnull inode, uint64_t *_Nonnull offset);
+/// The device and inode of a file. 0 or -errno.
+int32_t clinux_file_identity(const char *_Nonnull path, uint64_t *_Nonnull device, uint64_t *_Nonnull inode);
 /// A descriptor of this process that can read and write a file: `guess` if it can, else the first; or -errno.
 int32_t clinux_find_file(uint64_t device, uint64_t inode, int32_t guess);
+/// The same of a character device's node.
+int32_t clinux_find_node(uint64_t device, uint64_t inode);
 /// Copies between here and a file's pages, up to its end. 0 or -EFAULT.
 int32_t clinux_read_file(int32_t descriptor, uint64_t offset, void *_Nonnull to, size_t count);
 int32_t clinux_write_file(int32_t descriptor, uint64_t offset, const void *_Nonnull from, size_t count);
