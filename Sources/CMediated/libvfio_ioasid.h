@@ -35,6 +35,9 @@ ssize_t vfio_ioasid_pread(struct vfio_device *device, void *buffer, size_t count
 ssize_t vfio_ioasid_pwrite(struct vfio_device *device, const void *buffer, size_t count,
                            off_t position);
 
+// Where a part of the device's memory stands that a program would map; null when it may not.
+void *vfio_ioasid_mmap(struct vfio_device *device, off_t position, size_t length, int protection);
+
 #ifdef __cplusplus
 }
 #endif

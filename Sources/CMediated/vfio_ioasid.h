@@ -14,7 +14,7 @@
 // vfio_register_emulated_iommu_dev(): no ownership is claimed, and no IOMMU stands behind it.
 //
 // The code runs in whichever process of the run calls the device; what the device remembers lies in
-// `state`, which all of them share. Every function of the ops is called with the device to itself.
+// `state`, which all of them share, or `memory`, which programs map as well. Every function of the ops is called with the device to itself.
 //
 // The header needs nothing else: the functions below are calls through a table that the host hands
 // over. Errors are negative errno numbers, as in the kernel.
@@ -50,6 +50,8 @@ struct vfio_device_ops {
   const char *name;
   // How many bytes of `state` the device needs; zero at the start of the run.
   size_t state_bytes;
+  // How many bytes of `memory` the device has, which programs may map; zero at the start of the run.
+  size_t memory_bytes;
 
   // The first open, and the end of the last reference.
   int (*open_device)(struct vfio_device *device);
@@ -59,6 +61,10 @@ struct vfio_device_ops {
   ssize_t (*read)(struct vfio_device *device, char *buffer, size_t count, off_t *position);
   ssize_t (*write)(struct vfio_device *device, const char *buffer, size_t count, off_t *position);
   long (*ioctl)(struct vfio_device *device, unsigned int command, unsigned long argument);
+  // mmap(2) at a position of the device's file: 0 and which part of `memory` stands there, from `*at`
+  // on, in whole pages; or an error. The program then reaches it without a call: what it writes the
+  // driver finds when it looks. Without this function mmap(2) is EINVAL.
+  int (*mmap)(struct vfio_device *device, off_t position, size_t length, int protection, size_t *at);
 
   // A mapping of which pages are pinned goes away: give back what was pinned in [iova, iova+length)
   // by vfio_unpin_pages, which takes effect when this function returns. Pinning and copying are
@@ -89,6 +95,8 @@ struct vfio_device {
   const struct vfio_device_ops *ops;
   // `ops->state_bytes` bytes that all processes of the run share: no pointers in it.
   void *state;
+  // `ops->memory_bytes` bytes from a page's start on, that they share too.
+  void *memory;
   const struct vfio_ioasid_host *host;
   // The host's own.
   void *owner;

@@ -98,3 +98,15 @@ public func writeDevice(
   return unsafe host(device)?.write(from: address, count: count, at: position)
     ?? -Int(Errno.noDevice.rawValue)
 }
+
+/// Where a device's memory stands.
+@c(vfio_ioasid_mmap)
+public func mapDevice(
+  _ device: UnsafeMutablePointer<vfio_device>, _ position: Int, _ length: Int, _ protection: Int32
+) -> UnsafeMutableRawPointer? {
+  guard
+    let address = try? unsafe host(device)?.memory(
+      at: position, count: length, protection: protection)
+  else { return nil }
+  return unsafe UnsafeMutableRawPointer(bitPattern: UInt(address.rawValue))
+}

@@ -35,15 +35,17 @@ public protocol DeviceHost: AnyObject {
   // SAFETY: ours from init to deinit; set before the driver sees it and not changed after.
   private let device: UnsafeMutablePointer<vfio_device>
 
-  /// Makes a device for a driver whose state lies at an address that outlives it, as the host does.
+  /// Makes a device for a driver whose state and memory lie at addresses that outlive it, as the
+  /// host does.
   public init(
     operations: UnsafePointer<vfio_device_ops>, state: UnsafeMutableRawPointer?,
-    host: any DeviceHost
+    memory: UnsafeMutableRawPointer?, host: any DeviceHost
   ) {
     unsafe self.host = host
     unsafe device = .allocate(capacity: 1)
     unsafe device.initialize(
-      to: vfio_device(ops: operations, state: state, host: hostTable, owner: nil))
+      to: vfio_device(
+        ops: operations, state: state, memory: memory, host: hostTable, owner: nil))
     unsafe device.pointee.owner = Unmanaged.passUnretained(self).toOpaque()
   }
 
@@ -53,6 +55,27 @@ public protocol DeviceHost: AnyObject {
   public var pointer: UnsafeMutablePointer<vfio_device> { unsafe device }
   /// The driver's functions.
   public var operations: vfio_device_ops { unsafe device.pointee.ops.pointee }
+
+  /// Which part of the device's memory a program may map: where it begins, in whole pages.
+  ///
+  /// `EINVAL` when the driver shows none, or names memory that the device does not have; or what
+  /// the driver says.
+  public func part(
+    at position: Int, count: UInt64, protection: Int32
+  ) throws(Errno) -> UInt64 {
+    guard let map = unsafe operations.mmap, count > 0, position >= 0, position % 4096 == 0,
+      count <= UInt64(Int.max)
+    else { throw .invalidArgument }
+    var part = 0
+    let failure = unsafe map(pointer, position, Int(count), protection, &part)
+    guard failure == 0 else { throw Errno(rawValue: -failure) }
+    let pages = (count + 4095) & ~4095
+    let whole = unsafe UInt64(operations.memory_bytes)
+    guard part >= 0, part % 4096 == 0, pages <= whole, UInt64(part) <= whole - pages else {
+      throw .invalidArgument
+    }
+    return UInt64(part)
+  }
 }
 
 /// What a driver's functions lead to. Never freed.

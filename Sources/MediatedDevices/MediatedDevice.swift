@@ -72,6 +72,16 @@ internal import Shim
     }
   }
 
+  /// Where the memory of the open device stands that a client would map: what the driver refuses.
+  public func memory(
+    at position: Int, count: Int, protection: Int32
+  ) throws(Errno) -> UserAddress {
+    try container.calls.holding { () throws(Errno) in
+      guard isOpen else { throw .invalidArgument }
+      return try driver.memory(self, at: position, count: count, protection: protection)
+    }
+  }
+
   private func call(_ body: () throws(Errno) -> Int) -> Int {
     container.calls.holding {
       guard isOpen else { return -Int(Errno.invalidArgument.rawValue) }

@@ -2,7 +2,7 @@ internal import CMediated
 public import DMATypes
 
 /// A vendor driver: what a mediated device does. Every function is called with the devices of its
-/// container to itself; `mmap` there is none.
+/// container to itself.
 public protocol MediatedDriver: AnyObject {
   /// Whether the driver can be told to let go; without it the device can pin nothing.
   var hasUnmapHook: Bool { get }
@@ -22,6 +22,10 @@ public protocol MediatedDriver: AnyObject {
   func write(
     _ device: MediatedDevice, from buffer: UserAddress, count: Int, at position: Int
   ) throws(Errno) -> Int
+  /// Where the memory stands that a client may map at a position of the device's file.
+  func memory(
+    _ device: MediatedDevice, at position: Int, count: Int, protection: Int32
+  ) throws(Errno) -> UserAddress
   /// A mapping of which pages are pinned goes away: give back what was pinned there.
   func dmaUnmap(_ mapping: IOVARange, of device: MediatedDevice)
   /// It was not given back in all rounds: the mapping stays, and takes no more pins.
@@ -48,6 +52,10 @@ extension MediatedDriver {
   public func write(
     _ device: MediatedDevice, from buffer: UserAddress, count: Int, at position: Int
   ) throws(Errno) -> Int { throw .invalidArgument }
+  /// `EINVAL`.
+  public func memory(
+    _ device: MediatedDevice, at position: Int, count: Int, protection: Int32
+  ) throws(Errno) -> UserAddress { throw .invalidArgument }
   /// Nothing.
   public func unmapFailed(_ mapping: IOVARange, of device: MediatedDevice) {}
 }
@@ -57,6 +65,8 @@ extension MediatedDriver {
   private let operations: UnsafePointer<vfio_device_ops>
   // SAFETY: ours from init to deinit, zero at first, as the driver is promised.
   private let state: UnsafeMutableRawPointer
+  // SAFETY: likewise, in whole pages.
+  private let memory: UnsafeMutableRawPointer
   private var seen: DriverDevice?
 
   init(_ operations: UnsafePointer<vfio_device_ops>) {
@@ -64,14 +74,21 @@ extension MediatedDriver {
     let count = unsafe max(operations.pointee.state_bytes, 16)
     unsafe state = .allocate(byteCount: count, alignment: 4096)
     unsafe state.initializeMemory(as: UInt8.self, repeating: 0, count: count)
+    let pages = unsafe (max(operations.pointee.memory_bytes, 1) + 4095) & ~4095
+    unsafe memory = .allocate(byteCount: pages, alignment: 4096)
+    unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: pages)
   }
 
-  deinit { unsafe state.deallocate() }
+  deinit {
+    unsafe state.deallocate()
+    unsafe memory.deallocate()
+  }
 
   /// What the driver sees of a device, which hosts it from now on.
   func device(of host: MediatedDevice) -> DriverDevice {
     if let seen { return seen }
-    let device = unsafe DriverDevice(operations: operations, state: state, host: host)
+    let device = unsafe DriverDevice(
+      operations: operations, state: state, memory: memory, host: host)
     seen = device
     return device
   }
@@ -117,6 +134,14 @@ extension MediatedDriver {
     // SAFETY: as in `read`.
     let bytes = unsafe UnsafePointer<CChar>(bitPattern: UInt(buffer.rawValue))
     return try number(unsafe write(self.device(of: device).pointer, bytes, count, &position))
+  }
+
+  func memory(
+    _ device: MediatedDevice, at position: Int, count: Int, protection: Int32
+  ) throws(Errno) -> UserAddress {
+    let part = try self.device(of: device).part(
+      at: position, count: UInt64(max(count, 0)), protection: protection)
+    return UserAddress(unsafe UInt64(UInt(bitPattern: memory)) + part)
   }
 
   func dmaUnmap(_ mapping: IOVARange, of device: MediatedDevice) {

@@ -6,14 +6,31 @@ internal import SimulatedPlatform
 enum Decoder {
   static func platform(_ value: JSON) throws(PlatformFileError) -> Platform {
     let file = try Reader(value: value, path: "").object([
-      "iommus", "bridges", "devices", "parameters",
+      "iommus", "bridges", "devices", "parameters", "mediated",
     ])
     let iommus = try file("iommus").array().reading(iommu)
-    let platform = Platform(
+    var platform = Platform(
       iommus: iommus, bridges: try file.optional("bridges")?.array().reading(bridge) ?? [],
       functions: try file("devices").array().reading(device),
       parameters: try file.optional("parameters").map(parameters) ?? Platform.Parameters())
+    for reader in try file.optional("mediated")?.array() ?? [] {
+      try addMediated(reader, to: &platform)
+    }
     return platform
+  }
+
+  /// A device of a driver in user space; without a number its group is the next that is free.
+  private static func addMediated(
+    _ reader: Reader, to platform: inout Platform
+  ) throws(PlatformFileError) {
+    let object = try reader.object(["name", "driver", "group"])
+    let driver = try object("driver").string()
+    guard !driver.isEmpty, !driver.utf8.contains(0) else {
+      throw try object("driver").error("'\(driver)' is no path of a shared object")
+    }
+    platform.add(
+      mediated: DeviceName(rawValue: try object("name").string()), driver: driver,
+      group: try object.optional("group").map(group))
   }
 
   private static func range(_ reader: Reader) throws(PlatformFileError) -> IOVARange {

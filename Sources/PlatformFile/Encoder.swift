@@ -31,6 +31,7 @@ enum Encoder {
       "bridges": .array(platform.bridges.map(node)),
       "devices": .array(platform.functions.map(node)),
       "parameters": node(platform.parameters),
+      "mediated": .array(platform.mediated.map(node)),
     ])
     var text = ""
     write(file, indent: "", to: &text)
@@ -54,6 +55,13 @@ enum Encoder {
             "kind": .string($0.kind.rawValue),
           ])
         }),
+    ])
+  }
+
+  private static func node(_ device: Platform.Mediated) -> Node {
+    .object([
+      "name": .string(device.name.rawValue), "driver": .string(device.driver),
+      "group": .count(device.group.rawValue),
     ])
   }
 

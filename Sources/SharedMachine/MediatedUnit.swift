@@ -33,6 +33,8 @@ internal import UAPI
   /// The device's file and its driver, once both are here.
   struct Loaded {
     let memory: SharedMemory
+    /// What programs may map; nil when the device has none.
+    let shown: SharedMemory?
     let device: DriverDevice
   }
 
@@ -68,16 +70,26 @@ internal import UAPI
       throw .noDevice
     }
     let byteCount = unsafe (Self.stateOffset + Int(operations.pointee.state_bytes) + 4095) & ~4095
-    let file = try Descriptor(opening: machine.files.state(name.rawValue))
+    let memory = try Self.share(machine.files.state(name.rawValue), byteCount: byteCount)
+    // In the file that programs have open, so that what they map keeps the device open.
+    let shownBytes = unsafe (Int(operations.pointee.memory_bytes) + 4095) & ~4095
+    let shown =
+      try shownBytes == 0
+      ? nil : Self.share(machine.files.device(name.rawValue), byteCount: shownBytes)
+    unsafe self.machine = machine
+    let device = unsafe DriverDevice(
+      operations: operations, state: memory.pointer(at: Self.stateOffset),
+      memory: shown?.pointer(at: 0), host: self)
+    return Loaded(memory: memory, shown: shown, device: device)
+  }
+
+  private static func share(_ path: String, byteCount: Int) throws(Errno) -> SharedMemory {
+    let file = try Descriptor(opening: path)
     if try file.status().size < UInt64(byteCount) {
       let failure = clinux_resize(file.number, UInt64(byteCount))
       guard failure == 0 else { throw Errno(rawValue: -failure) }
     }
-    let memory = try SharedMemory(descriptor: file.number, byteCount: byteCount)
-    unsafe self.machine = machine
-    let device = unsafe DriverDevice(
-      operations: operations, state: memory.pointer(at: Self.stateOffset), host: self)
-    return Loaded(memory: memory, device: device)
+    return try SharedMemory(descriptor: file.number, byteCount: byteCount)
   }
 
   /// Whether the device counts as open.
@@ -177,6 +189,24 @@ internal import UAPI
     // SEEK_SET
     if offset < 0, done >= 0 { _ = clinux_seek(descriptor, Int64(position), 0) }
     return Int64(done)
+  }
+
+  /// mmap(2) of the device's file: the address, or −errno. The driver says what stands there; the
+  /// rest is the kernel's.
+  func map(
+    _ machine: Machine, _ descriptor: Int32, _ address: UserAddress, length: UInt64,
+    protection: Int32, flags: Int32, offset: Int64
+  ) -> Int64 {
+    do throws(Errno) {
+      let loaded = try prepare(machine)
+      let part = try exclusively(loaded) { device throws(Errno) in
+        try device.part(at: Int(offset), count: length, protection: protection)
+      }
+      return clinux_map(
+        address.rawValue, length, protection, flags, descriptor, Int64(part))
+    } catch {
+      return -Int64(error.rawValue)
+    }
   }
 
   // MARK: Unmapping

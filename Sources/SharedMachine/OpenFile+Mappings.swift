@@ -24,10 +24,20 @@ extension OpenFile {
     if case .kernelDevice = kind {
       return clinux_map(address.rawValue, length, protection, flags, descriptor, offset)
     }
-    // A mediated driver has no memory to show: vfio_device_fops_mmap().
-    if case .mediated = kind { return -Int64(Errno.invalidArgument.rawValue) }
-    guard case .device(let index) = kind else { return -Int64(Errno.noDevice.rawValue) }
     let type = flags & MapFlag.typeMask
+    if case .mediated(let index) = kind {
+      guard type == MapFlag.shared || type == MapFlag.sharedValidate else {
+        return -Int64(Errno.invalidArgument.rawValue)
+      }
+      let start = machine.mediated[index].map(
+        machine, descriptor, address, length: length, protection: protection, flags: flags,
+        offset: offset)
+      if flags & MapFlag.fixed != 0, start > 0 || start <= -4096 {
+        machine.coverTrapped(address, length: length)
+      }
+      return start
+    }
+    guard case .device(let index) = kind else { return -Int64(Errno.noDevice.rawValue) }
     let region: TrappedRegion
     do throws(Errno) {
       region = try machine.units[index].device.trappedRegion(

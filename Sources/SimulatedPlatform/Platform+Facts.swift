@@ -14,11 +14,10 @@ extension Platform {
       + bridges.filter { $0.group == group }.map(\.address)).sorted()
   }
 
-  /// Registers a mediated device, in the next group that nothing is in.
-  public mutating func add(mediated name: DeviceName, driver: String) {
-    let group = groups.last.map { $0.rawValue + 1 } ?? 0
-    mediated.append(
-      Mediated(name: name, group: GroupNumber(rawValue: group), driver: driver))
+  /// Registers a mediated device, in the group given or else behind every group that is there.
+  public mutating func add(mediated name: DeviceName, driver: String, group: GroupNumber? = nil) {
+    let next = GroupNumber(rawValue: groups.last.map { $0.rawValue + 1 } ?? 0)
+    mediated.append(Mediated(name: name, group: group ?? next, driver: driver))
   }
 
   /// The function at an address; nil for a bridge and where there is nothing.

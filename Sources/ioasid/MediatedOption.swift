@@ -23,14 +23,30 @@ struct MediatedOption: Equatable {
     }
   }
 
-  /// Registers the device. The driver is looked for from wherever a process of the run stands, so
-  /// its whole path is kept.
-  func add(to platform: inout Platform) throws(Refusal) {
+  /// A driver's whole path: it is looked for from wherever a process of the run stands.
+  private static func whole(_ path: String) throws(Refusal) -> String {
     guard let whole = unsafe realpath(path, nil) else {
       throw Refusal("cannot find the driver \(path): \(System.Failure(number: errno).text)")
     }
     defer { unsafe free(whole) }
-    platform.add(mediated: DeviceName(rawValue: name), driver: unsafe String(cString: whole))
+    return unsafe String(cString: whole)
+  }
+
+  /// Finds the drivers that a platform's file names, beside that file when their paths are not
+  /// whole.
+  static func findDrivers(of platform: inout Platform, in file: String) throws(Refusal) {
+    let directory = file.split(separator: "/", omittingEmptySubsequences: false).dropLast()
+      .map { $0 + "/" }.joined()
+    for (index, device) in platform.mediated.enumerated() {
+      let isWhole = device.driver.hasPrefix("/")
+      platform.mediated[index].driver = try whole(
+        isWhole ? device.driver : directory + device.driver)
+    }
+  }
+
+  /// Registers the device.
+  func add(to platform: inout Platform) throws(Refusal) {
+    platform.add(mediated: DeviceName(rawValue: name), driver: try Self.whole(path))
     if let problem = platform.problem { throw Refusal("--mediated \(name): \(problem)") }
   }
 }

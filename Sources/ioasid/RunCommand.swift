@@ -34,6 +34,9 @@ enum RunCommand {
     let arguments = try parse(words)
     if let process = arguments.join { return try join(process, arguments) }
     var platform = try arguments.platform.map(PlatformCommand.load) ?? .builtIn
+    if let file = arguments.platform {
+      try MediatedOption.findDrivers(of: &platform, in: file)
+    }
     guard arguments.mediated.isEmpty || arguments.backend == .software else {
       throw Refusal(
         "--mediated adds to the simulated platform: use --backend software", status: Refusal.usage)

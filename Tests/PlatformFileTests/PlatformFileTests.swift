@@ -32,6 +32,32 @@ struct PlatformFileTests {
     #expect(platform.iommus[0].aperture.last == IOVA(0xffff_ffff))
   }
 
+  @Test func mediatedDevicesHaveTheirGroupsOrTheNext() throws {
+    let text = Self.changed(
+      "\n}",
+      """
+      ,
+        "mediated": [{ "name": "one", "driver": "one.so" }, { "name": "two", "driver": "/two.so", \
+      "group": 70 }, { "name": "three", "driver": "one.so" }]
+      }
+      """)
+    let platform = try PlatformFile.decode(Array(text.utf8))
+    #expect(platform.mediated.map(\.name.rawValue) == ["one", "two", "three"])
+    #expect(platform.mediated.map(\.group.rawValue) == [5, 70, 71])
+    for (old, new, problem) in [
+      ("\"group\": 70", "\"group\": 3", "mediated[1].group: something else is in group 3"),
+      ("\"name\": \"one\"", "\"name\": \"two\"", "mediated[1].name: two is there twice"),
+      ("\"/two.so\"", "\"\"", "mediated[1].driver: '' is no path of a shared object"),
+      ("\"name\": \"one\", ", "", "mediated[0]: the key 'name' is missing"),
+    ] {
+      let bad = text.replacingOccurrences(of: old, with: new)
+      do {
+        _ = try PlatformFile.decode(Array(bad.utf8))
+        Issue.record("\(problem): nothing was thrown")
+      } catch { #expect(error.text.contains(problem), "\(error.text)") }
+    }
+  }
+
   @Test func readingBackGivesTheSamePlatform() throws {
     var platform = Platform.builtIn
     platform.functions[1].driver = .none
@@ -40,6 +66,7 @@ struct PlatformFileTests {
     platform.parameters.dmaEntryLimit = 7
     platform.parameters.allowNoIOMMU = true
     platform.functions[0].iommu = nil
+    platform.add(mediated: DeviceName(rawValue: "screen"), driver: "drivers/screen.so")
     for platform in [platform, .builtIn] {
       #expect(try PlatformFile.decode(Array(PlatformFile.encode(platform).utf8)) == platform)
     }

@@ -20,6 +20,7 @@ struct MediatedTests {
             then: 4 pages pinned of 4 so far
             a picture of 64 pages: done, 1 interrupt
             then: 8 pages pinned of 68 so far
+            the screen is mapped
             not mapped: fault at 0x50000000, 1 interrupt
             one row too many: fault at 0x10040000, 1 interrupt
             a screen shot: done, 1 interrupt
@@ -108,8 +109,36 @@ struct MediatedTests {
             past the end -22
             UNMAP 0
             told 1 times
+            memory is shown
+            beyond its end: (nil)
 
             """, status: 0))
+  }
+
+  @Test("A platform's file names drivers, which are looked for beside it")
+  func platformFile() throws {
+    let directory = FileManager.default.temporaryDirectory.appending(path: "platform-\(getpid())")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let option = try #require(Workshop.mediated("blitter").last)
+    let driver = URL(filePath: option.split(separator: "=").last.map(String.init) ?? "")
+    try FileManager.default.copyItem(at: driver, to: directory.appending(path: "screen.so"))
+    let file = directory.appending(path: "platform.json")
+    func run() throws -> Outcome {
+      try Workshop.run([Workshop.program("runs/blit")], options: ["--platform", file.path])
+    }
+    func write(_ driver: String) throws {
+      let text = """
+        { "iommus": [], "devices": [], "mediated": [{ "name": "blitter", "driver": "\(driver)" }] }
+        """
+      try text.write(to: file, atomically: true, encoding: .utf8)
+    }
+    try write("screen.so")
+    let outcome = try run()
+    #expect(outcome.status == 0 && outcome.output.hasSuffix("done\n"), "\(outcome.output)")
+    try write("nothing.so")
+    let absent = try run()
+    #expect(absent.status == 1 && absent.output.contains("cannot find the driver"))
   }
 
   @Test("A driver that is not there, and a name that is taken, end the run with one clear line")

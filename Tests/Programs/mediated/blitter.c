@@ -1,7 +1,8 @@
 // A graphics blitter as a mediated device: a vendor driver that pins a program's pages when the
 // device first needs them, keeps them pinned as its cache, and lets go when it is told to.
 //
-// Region 0 is its registers, region 1 its screen, 64 × 64 pixels of 4 bytes; interrupt 0 says that a
+// Region 0 is its registers, region 1 its screen, 64 × 64 pixels of 4 bytes, which can be mapped;
+// interrupt 0 says that a
 // command is done. A picture lies in the program's memory, by bus address, one row after the other.
 #include "vfio_ioasid.h"
 
@@ -33,7 +34,6 @@ struct state {
     uint64_t iova;  // of a whole page; 1 where the place is free
     struct page *page;
   } cache[CACHED];
-  uint8_t screen[SCREEN];
 };
 
 static void drop(struct vfio_device *device, struct state *s, int place) {
@@ -87,7 +87,7 @@ static void blit(struct vfio_device *device, struct state *s) {
   r->status = DONE;
   for (uint32_t row = 0; row < rows && r->status == DONE; row++) {
     uint64_t address = r->address + (uint64_t)row * r->pitch;
-    uint8_t *pixels = s->screen + row * SIDE * PIXEL;
+    uint8_t *pixels = (uint8_t *)device->memory + row * SIDE * PIXEL;
     if (move(device, s, address, pixels, SIDE * PIXEL, r->command == TO_SCREEN)) r->status = FAULT;
   }
   r->command = IDLE;
@@ -97,6 +97,7 @@ static void blit(struct vfio_device *device, struct state *s) {
 static int open_device(struct vfio_device *device) {
   struct state *s = device->state;
   memset(s, 0, sizeof *s);
+  memset(device->memory, 0, SCREEN);
   for (int i = 0; i < CACHED; i++) s->cache[i].iova = 1;
   return 0;
 }
@@ -119,17 +120,18 @@ static void dma_unmap(struct vfio_device *device, uint64_t iova, uint64_t length
 }
 
 // What part of a region an access may have; null where it is none.
-static uint8_t *region(struct state *s, off_t position, size_t *count) {
+static uint8_t *region(struct vfio_device *device, off_t position, size_t *count) {
+  struct state *s = device->state;
   uint64_t index = (uint64_t)position >> REGION_SHIFT;
   uint64_t offset = (uint64_t)position & ((1ULL << REGION_SHIFT) - 1);
   uint64_t size = index == REGISTERS ? sizeof s->registers : index == SCREEN_REGION ? SCREEN : 0;
   if (offset >= size) return NULL;
   if (*count > size - offset) *count = size - offset;
-  return (index == REGISTERS ? (uint8_t *)&s->registers : s->screen) + offset;
+  return (index == REGISTERS ? (uint8_t *)&s->registers : (uint8_t *)device->memory) + offset;
 }
 
 static ssize_t read_region(struct vfio_device *device, char *buffer, size_t count, off_t *position) {
-  uint8_t *bytes = region(device->state, *position, &count);
+  uint8_t *bytes = region(device, *position, &count);
   if (!bytes) return -EINVAL;
   if (vfio_ioasid_copy_to_user(device, buffer, bytes, count)) return -EFAULT;
   *position += count;
@@ -139,7 +141,7 @@ static ssize_t read_region(struct vfio_device *device, char *buffer, size_t coun
 static ssize_t write_region(struct vfio_device *device, const char *buffer, size_t count,
                             off_t *position) {
   struct state *s = device->state;
-  uint8_t *bytes = region(s, *position, &count);
+  uint8_t *bytes = region(device, *position, &count);
   if (!bytes) return -EINVAL;
   if (vfio_ioasid_copy_from_user(device, bytes, buffer, count)) return -EFAULT;
   *position += count;
@@ -152,10 +154,20 @@ static long region_info(struct vfio_device *device, void *user) {
   if (vfio_ioasid_copy_from_user(device, &info, user, sizeof info)) return -EFAULT;
   if (info.argsz < sizeof info || info.index >= REGIONS) return -EINVAL;
   info.flags = VFIO_REGION_INFO_FLAG_READ | VFIO_REGION_INFO_FLAG_WRITE;
+  if (info.index == SCREEN_REGION) info.flags |= VFIO_REGION_INFO_FLAG_MMAP;
   info.cap_offset = 0;
   info.size = info.index == REGISTERS ? sizeof(struct registers) : SCREEN;
   info.offset = (uint64_t)info.index << REGION_SHIFT;
   return vfio_ioasid_copy_to_user(device, user, &info, sizeof info) ? -EFAULT : 0;
+}
+
+static int mmap_screen(struct vfio_device *device, off_t position, size_t length, int protection,
+                       size_t *at) {
+  (void)device, (void)protection;
+  uint64_t offset = (uint64_t)position - ((uint64_t)SCREEN_REGION << REGION_SHIFT);
+  if (offset >= SCREEN || length > SCREEN - offset) return -EINVAL;
+  *at = offset;
+  return 0;
 }
 
 static long set_irqs(struct vfio_device *device, void *user) {
@@ -203,10 +215,12 @@ const struct vfio_device_ops vfio_ioasid_driver = {
   .version = VFIO_IOASID_VERSION,
   .name = "blitter",
   .state_bytes = sizeof(struct state),
+  .memory_bytes = SCREEN,
   .open_device = open_device,
   .close_device = close_device,
   .read = read_region,
   .write = write_region,
   .ioctl = ioctl_device,
+  .mmap = mmap_screen,
   .dma_unmap = dma_unmap,
 };

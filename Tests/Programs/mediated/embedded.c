@@ -29,8 +29,16 @@ static void dma_unmap(struct vfio_device *device, uint64_t iova, uint64_t length
   vfio_unpin_pages(device, iova, (int)(length / PAGE < 512 ? length / PAGE : 512));
 }
 
+static int show(struct vfio_device *device, off_t position, size_t length, int protection,
+                size_t *at) {
+  (void)device, (void)length, (void)protection;
+  *at = (size_t)position;
+  return position > 4 * PAGE ? -1 : 0;
+}
+
 static const struct vfio_device_ops operations = {
-  .version = VFIO_IOASID_VERSION, .name = "adder", .ioctl = sum, .dma_unmap = dma_unmap};
+  .version = VFIO_IOASID_VERSION, .name = "adder", .memory_bytes = 2 * PAGE, .ioctl = sum,
+  .mmap = show, .dma_unmap = dma_unmap};
 
 int main(void) {
   struct vfio_ioasid_container *container = vfio_ioasid_container_open();
@@ -55,6 +63,10 @@ int main(void) {
   printf("UNMAP %ld\n",
          vfio_ioasid_container_ioctl(container, VFIO_IOMMU_UNMAP_DMA, (unsigned long)&unmap));
   printf("told %d times\n", told);
+  printf("memory is %s\n",
+         vfio_ioasid_mmap(device, PAGE, PAGE, PROT_READ) == (char *)device->memory + PAGE
+           ? "shown" : "hidden");
+  printf("beyond its end: %p\n", vfio_ioasid_mmap(device, PAGE, PAGE + 1, PROT_READ));
   vfio_ioasid_close(device);
   vfio_ioasid_container_close(container);
   return 0;

@@ -91,6 +91,20 @@ int main(void) {
   MUST(shows(screen(), wide, PAGE));
   cache("then");
 
+  // The screen, mapped: every process sees what is drawn, and draws.
+  unsigned char *mapped = mmap(NULL, SIDE * ROW, PROT_READ | PROT_WRITE, MAP_SHARED, s.device,
+                               region_offset(s.device, SCREEN));
+  MUST(mapped != MAP_FAILED && shows(mapped, wide, PAGE));
+  mapped[5] ^= 0xff;
+  MUST(screen()[5] == mapped[5]);
+  MUST(mmap(NULL, PAGE, PROT_READ, MAP_PRIVATE, s.device, region_offset(s.device, SCREEN)) ==
+         MAP_FAILED && errno == EINVAL);
+  MUST(mmap(NULL, PAGE, PROT_READ, MAP_SHARED, s.device, region_offset(s.device, REGISTERS)) ==
+         MAP_FAILED && errno == EINVAL);
+  MUST(mmap(NULL, SIDE * ROW + PAGE, PROT_READ, MAP_SHARED, s.device,
+            region_offset(s.device, SCREEN)) == MAP_FAILED && errno == EINVAL);
+  say("the screen is mapped");
+
   say("not mapped: %s", blit(TO_SCREEN, 0x50000000, SIDE, ROW));
   say("one row too many: %s", blit(TO_SCREEN, 0x10000000 + PAGE, SIDE, PAGE));
   memset(screen(), 0, 1);
@@ -116,6 +130,7 @@ int main(void) {
     size_t head = offsetof(struct registers, status);
     MUST(pwrite(s.device, &r, head, region_offset(s.device, REGISTERS)) == (ssize_t)head);
     MUST(shows(screen(), narrow, ROW));
+    MUST(shows(mapped, narrow, ROW));
     // What the driver pinned it gives back here, where it never pinned anything by itself.
     memset(narrow, 0, 4 * PAGE);
     _exit(0);
@@ -129,11 +144,15 @@ int main(void) {
   MUST(went_well(child));
   cache("a child unmaps");
 
-  // The last close lets go.
+  // The last close lets go; what is mapped counts as open.
   MUST(map_quiet(s.container, READ_WRITE, narrow, 0x100000, 4 * PAGE) == 0);
   say("once more: %s", blit(TO_SCREEN, 0x100000, SIDE, ROW));
   close(s.device);
+  MUST(ioctl(s.group, VFIO_GROUP_UNSET_CONTAINER) == -1 && errno == EBUSY);
+  MUST(shows(mapped, narrow, ROW));
+  MUST(munmap(mapped, SIDE * ROW) == 0);
   MUST(unmap_bytes(s, 0x100000, 4 * PAGE) == 4 * PAGE);
+  MUST(ioctl(s.group, VFIO_GROUP_UNSET_CONTAINER) == 0);
   say("done");
   return 0;
 }
