@@ -107,7 +107,8 @@ let targets: [Target] = [
   .executableTarget(
     name: "ioasid",
     dependencies: [
-      "AddressSpaces", "CLinux", "Conformance", "Diagnosis", "DMATypes", "HostPlatform",
+      "AddressSpaces", "CLinux", "CMediated", "Conformance", "Diagnosis", "DMATypes",
+      "HostPlatform",
       "MachineFile", "PlatformFile", "PlatformView", "Recorder", "Replayer", "SimulatedPlatform",
       "SoftwareIOMMU", "Traces",
     ],

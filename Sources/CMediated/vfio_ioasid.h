@@ -76,6 +76,10 @@ struct vfio_device_ops {
   void (*unmap_failed)(struct vfio_device *device, uint64_t iova, uint64_t length);
 };
 
+// The one symbol that a driver shows. Declared here, so that it is one in C++ too, and with hidden
+// symbols.
+__attribute__((visibility("default"))) extern const struct vfio_device_ops vfio_ioasid_driver;
+
 // What stands behind the functions below.
 struct vfio_ioasid_host {
   int (*pin_pages)(struct vfio_device *, dma_addr_t, int, int, struct page **);

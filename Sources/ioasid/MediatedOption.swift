@@ -1,3 +1,5 @@
+import CLinux
+import CMediated
 import DMATypes
 import Glibc
 import SimulatedPlatform
@@ -23,12 +25,21 @@ struct MediatedOption: Equatable {
     }
   }
 
-  /// A driver's whole path: it is looked for from wherever a process of the run stands.
+  /// A driver's whole path: it is looked for from wherever a process of the run stands. What will
+  /// not load there is told here.
   private static func whole(_ path: String) throws(Refusal) -> String {
     guard let whole = unsafe realpath(path, nil) else {
       throw Refusal("cannot find the driver \(path): \(System.Failure(number: errno).text)")
     }
     defer { unsafe free(whole) }
+    guard let driver = unsafe clinux_load_driver(whole) else {
+      let reason = unsafe dlerror().map { unsafe String(cString: $0) }
+      throw Refusal("\(path) is no mediated driver: \(reason ?? "no vfio_ioasid_driver")")
+    }
+    // SAFETY: the symbol is the driver's vfio_device_ops, which begin with their version.
+    guard unsafe driver.load(as: UInt32.self) == UInt32(VFIO_IOASID_VERSION) else {
+      throw Refusal("\(path) was built for another vfio_ioasid.h")
+    }
     return unsafe String(cString: whole)
   }
 

@@ -150,14 +150,48 @@ struct MediatedTests {
     #expect(twice.status == 1 && twice.output.contains("blitter is there twice"))
   }
 
-  @Test("A file that is no driver is a device that does not open")
+  @Test("A file that is no driver ends the run with one clear line")
   func notADriver() throws {
-    let outcome = try Workshop.run(
-      [Workshop.program("runs/blit")],
-      options: ["--verbose", "--mediated", "blitter=/bin/true"])
+    let outcome = try Workshop.run(["/bin/true"], options: ["--mediated", "blitter=/bin/true"])
     #expect(outcome.status == 1)
-    #expect(
-      outcome.output.contains("blitter: /usr/bin/true is no mediated driver")
-        || outcome.output.contains("blitter: /bin/true is no mediated driver"))
+    #expect(outcome.output.hasPrefix("ioasid: /bin/true is no mediated driver: "))
+    #expect(outcome.output.split(separator: "\n").count == 1)
+  }
+
+  @Test("A driver that is gone when a program opens its device is a device that does not open")
+  func goneDriver() throws {
+    let path = try #require(Workshop.mediated("blitter").last)
+    let copy = FileManager.default.temporaryDirectory.appending(path: "gone-\(getpid()).so").path
+    try FileManager.default.copyItem(atPath: path, toPath: copy)
+    let outcome = try Workshop.run(
+      ["/bin/sh", "-c", "rm \(copy); exec \(Workshop.program("runs/blit"))"],
+      options: ["--verbose", "--mediated", "blitter=\(copy)"])
+    #expect(outcome.status == 1)
+    #expect(outcome.output.contains("blitter: \(copy) is no mediated driver that loads here"))
+  }
+
+  @Test("A driver in C++, with its symbols hidden, is found")
+  func plusPlus() throws {
+    let directory = FileManager.default.temporaryDirectory.appending(path: "plus-\(getpid())")
+    try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+    defer { try? FileManager.default.removeItem(at: directory) }
+    let source = directory.appending(path: "driver.cc")
+    let text = """
+      #include "vfio_ioasid.h"
+      const vfio_device_ops vfio_ioasid_driver = {VFIO_IOASID_VERSION, "plus"};
+
+      """
+    try text.write(to: source, atomically: true, encoding: .utf8)
+    let header = Workshop.programs.deletingLastPathComponent().deletingLastPathComponent()
+      .appending(path: "Sources/CMediated").path
+    let driver = directory.appending(path: "plus.so").path
+    let built = try Outcome(of: [
+      "clang", "-Wall", "-Werror", "-fvisibility=hidden", "-shared", "-fPIC", "-I", header, "-o",
+      driver, source.path,
+    ])
+    try #require(built.status == 0, "\(built.output)")
+    let outcome = try Workshop.run(
+      ["/bin/ls", "/sys/bus/mdev/devices"], options: ["--mediated", driver])
+    #expect(outcome == Outcome(output: "plus\n", status: 0))
   }
 }
