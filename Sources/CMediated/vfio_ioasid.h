@@ -10,6 +10,10 @@
 //     cc -shared -fPIC -o driver.so driver.c
 //     ioasid run --mediated my-device=./driver.so -- PROGRAM
 //
+// or in a platform's file, the driver's path beginning at that file's directory:
+//
+//     "mediated": [{ "name": "my-device", "driver": "driver.so" }]
+//
 // The program finds an emulated device of that name in a group of its own, as after
 // vfio_register_emulated_iommu_dev(): no ownership is claimed, and no IOMMU stands behind it.
 //
