@@ -257,19 +257,22 @@ extension RangeMap.Tree {
   }
 
   /// Joins a small child with a neighbour when one node holds both with room to spare; otherwise
-  /// lets it take from the neighbour when it is down to a quarter.
+  /// lets it take from one when it is down to a quarter.
   @inlinable func refill(under parent: Inner, at index: Int, level: Int) {
     guard parent.count > 1 else { return }
-    let left = index > 0 ? index - 1 : 0
-    let (a, b) = (parent.child(at: left), parent.child(at: left + 1))
     let capacity = capacity(level: level)
-    let total = a.count + b.count
-    if total <= capacity - capacity / 8 {
-      join(a, b, level: level, total: total)
-      parent.remove(at: left + 1)
-    } else if parent.child(at: index).count <= capacity / 4 {
-      share(under: parent, left: left, level: level, goal: total / 2)
+    for left in (index - 1)...index where left >= 0 && left + 1 < parent.count {
+      let (a, b) = (parent.child(at: left), parent.child(at: left + 1))
+      let total = a.count + b.count
+      if total <= capacity - capacity / 8 {
+        join(a, b, level: level, total: total)
+        return parent.remove(at: left + 1)
+      }
     }
+    guard parent.child(at: index).count <= capacity / 4 else { return }
+    let left = index > 0 ? index - 1 : 0
+    let total = parent.child(at: left).count + parent.child(at: left + 1).count
+    share(under: parent, left: left, level: level, goal: total / 2)
   }
 
   @inlinable func join(_ a: Node, _ b: Node, level: Int, total: Int) {
