@@ -50,6 +50,30 @@ struct RunTests {
     #expect(outcome.status == 0 && outcome.output.hasSuffix("done\n"), "\(outcome.output)")
   }
 
+  @Test("Who holds every group on a bus may reset it, wherever the groups are")
+  func hotReset() throws {
+    let platform = Workshop.fixtures.appending(path: "Platforms/one-bus.json").path
+    #expect(
+      try Workshop.run([Workshop.program("runs/hot-reset")], options: ["--platform", platform])
+        == Outcome(
+          output: """
+            01:00.0 of group 7
+            01:00.1 of group 8
+            no room: -1 ENOSPC, count 2
+            with no group: -1 EINVAL
+            with one of the two: -1 EINVAL
+            with a container for the other: -1 EINVAL
+            before: fffffffe
+            with both: 0
+            three for two devices: -1 EINVAL
+            in the other order: 0
+            with a closed one: -1 EBADF
+            with the other in another container: 0
+            done
+
+            """, status: 0))
+  }
+
   @Test("Two devices write each other's registers, and nobody waits for ever")
   func peers() throws {
     #expect(
