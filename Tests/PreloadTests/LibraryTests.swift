@@ -4,7 +4,7 @@ import Testing
 /// What the library shows and needs. A non-public function with a C name is dropped at link without
 /// a word, so the exports are held to the list that the linker was given.
 @Suite struct LibraryTests {
-  private func listed() throws -> Set<String> {
+  static func listed() throws -> Set<String> {
     let map = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
       .deletingLastPathComponent().appending(path: "Sources/Preload/exports.map")
     let text = try String(contentsOf: map, encoding: .utf8)
@@ -20,7 +20,7 @@ import Testing
     let workshop = try Workshop.shared.get()
     let ran = try Ran("/usr/bin/env", ["nm", "-D", "--defined-only", workshop.preload.path])
     let defined = ran.output.split(separator: "\n").compactMap { $0.split(separator: " ").last }
-    #expect(try Set(defined.map(String.init)) == listed())
+    #expect(try Set(defined.map(String.init)) == Self.listed())
     #expect(!defined.isEmpty)
   }
 

@@ -32,6 +32,28 @@ struct ProcessTests {
     #expect(ran.status == 0)
   }
 
+  @Test("A program that takes functions out of libc by its handle gets ours; all else is as it was")
+  func symbols() throws {
+    let workshop = try Workshop.shared.get()
+    for arguments in [["every"] + (try LibraryTests.listed()).sorted(), ["kept"]] {
+      let ran = try workshop.run(workshop.own("symbols"), arguments)
+      #expect(ran.output == "ok\n" && ran.status == 0)
+    }
+  }
+
+  @Test("A library that asks libc itself for what it stands in front of does not meet itself")
+  func symbolsBetween() throws {
+    let workshop = try Workshop.shared.get()
+    for order in [
+      [workshop.preload.path, workshop.own("between.so")],
+      [workshop.own("between.so"), workshop.preload.path],
+    ] {
+      let ran = try workshop.run(
+        workshop.own("symbols"), ["between"], libraries: order.joined(separator: ":"))
+      #expect(ran.output == "ok\n" && ran.status == 0, "\(order)")
+    }
+  }
+
   @Test("A program that opens no VFIO never loads the engine, in a run or out of it")
   func engineStaysAway() throws {
     let workshop = try Workshop.shared.get()

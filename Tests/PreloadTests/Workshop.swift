@@ -27,9 +27,11 @@ struct Workshop {
     preload = directory.appending(path: "libioasid-preload.so")
     try FileManager.default.copyItem(
       at: products.appending(path: "libioasid-preload.so"), to: preload)
-    for program in ["view", "descriptors", "signals"] {
+    for program in ["view", "descriptors", "signals", "symbols"] {
       try Self.compile(program, to: directory.appending(path: program), [])
     }
+    try Self.compile(
+      "symbols", to: directory.appending(path: "between.so"), ["-shared", "-fPIC", "-DBETWEEN"])
     try Self.compile(
       "fake-engine", to: directory.appending(path: "libioasid-engine.so"),
       ["-shared", "-fPIC", "-I", Self.header.path])
@@ -45,11 +47,12 @@ struct Workshop {
     try #require(ran.status == 0, "\(ran.output)")
   }
 
-  /// Runs a program inside a run's view with the preload in front of its libc.
-  func run(_ program: String, _ arguments: [String]) throws -> Ran {
+  /// Runs a program inside a run's view with the preload, or a list of libraries, in front of its
+  /// libc.
+  func run(_ program: String, _ arguments: [String], libraries: String? = nil) throws -> Ran {
     try Ran(
       "/usr/bin/env",
-      ["timeout", "60", "\(directory.path)/view", preload.path, program] + arguments)
+      ["timeout", "60", "\(directory.path)/view", libraries ?? preload.path, program] + arguments)
   }
 
   func own(_ program: String) -> String { directory.appending(path: program).path }

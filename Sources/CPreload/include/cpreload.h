@@ -33,7 +33,7 @@ static inline intptr_t cpreload_syscall(intptr_t number, intptr_t a, intptr_t b,
 
 static inline int32_t *_Nonnull cpreload_errno(void) { return &errno; }
 
-/// The libc functions that the preload stands in front of, and the few it only calls.
+/// The libc functions that the preload stands in front of, and the few it only calls or only answers for.
 #define CPRELOAD_NEXT(X) \
   X(open) X(open64) X(openat) X(openat64) X(__open_2) X(__open64_2) X(__openat_2) X(__openat64_2) \
   X(creat) X(creat64) X(fopen) X(fopen64) X(freopen) X(freopen64) X(fclose) \
@@ -48,7 +48,9 @@ static inline int32_t *_Nonnull cpreload_errno(void) { return &errno; }
   X(fstat) X(fstat64) X(__fxstat) X(__fxstat64) X(fstatat) X(fstatat64) X(__fxstatat) X(__fxstatat64) X(statx) \
   X(mlockall) X(setrlimit) X(setrlimit64) X(prlimit) X(prlimit64) X(capset) X(setuid) X(seteuid) X(setreuid) X(setresuid) \
   X(recvmsg) X(recvmmsg) X(sigaction) X(sigprocmask) X(pthread_sigmask) \
-  X(sigsuspend) X(pselect) X(ppoll) X(__ppoll_chk) X(epoll_pwait) X(epoll_pwait2) X(syscall)
+  X(sigsuspend) X(pselect) X(ppoll) X(__ppoll_chk) X(epoll_pwait) X(epoll_pwait2) X(syscall) X(dlsym) \
+  X(signal) X(bsd_signal) X(ssignal) X(sysv_signal) X(__sysv_signal) X(sigset) X(sighold) X(sigrelse) X(sigignore) \
+  X(siginterrupt)
 
 enum cpreload_next_name {
 #define CPRELOAD_CASE(name) cpreload_next_##name,
@@ -122,6 +124,11 @@ static inline void cpreload_set_hides_reading(void) {
   __atomic_store_n(&cpreload_process.hides_reading, 1, __ATOMIC_RELAXED);
 }
 static inline void *_Nonnull cpreload_host(void) { return &cpreload_process.host; }
+
+/// libc's own dlsym(3).
+CPRELOAD_HIDDEN uintptr_t cpreload_find_symbol(void);
+/// This library's handle; null if the dynamic linker does not know it.
+CPRELOAD_HIDDEN void *_Nullable cpreload_own_library(void);
 
 /// dlopen of a file that lies in the directory of this library; null when it is not there.
 CPRELOAD_HIDDEN void *_Nullable cpreload_open_beside(const char *_Nonnull file);
