@@ -13,7 +13,10 @@ private func changing(_ result: Word) -> Word {
 
 @inline(never)
 func limitsMayHaveChanged() {
-  guard let engine = loadedEngine() else { return }
+  // A task with our memory and a process id of its own changes nothing of ours, and may run beside
+  // us with the same thread-local storage: what we keep there of being inside the engine is no
+  // thread's alone then.
+  guard let engine = loadedEngine(), !sharesTheParentsMemory() else { return }
   let error = cpreload_errno().pointee
   _ = insideWithRoom(function(engine.pointee.limits))
   cpreload_errno().pointee = error

@@ -154,6 +154,12 @@ struct RunTests {
             """, status: 0))
   }
 
+  @Test("A task with the program's memory and thread-local storage disturbs no call")
+  func sharer() throws {
+    #expect(
+      try Workshop.run([Workshop.program("runs/sharer")]) == Outcome(output: "done\n", status: 0))
+  }
+
   @Test("Children and parents share the machine, and the device reaches the memory of each")
   func forks() throws {
     #expect(
