@@ -104,7 +104,10 @@ int32_t clinux_is_file_held(const char *path, int32_t alone) {
 }
 
 int32_t clinux_open(const char *path, int32_t flags, uint32_t mode) {
-  return (int32_t)enter(SYS_openat, AT_FDCWD, (long)path, flags, mode, 0, 0);
+  int32_t file = (int32_t)enter(SYS_openat, AT_FDCWD, (long)path, flags, mode, 0, 0);
+  // A run's file is for all its processes, whatever the umask of the one that makes it.
+  if (file >= 0 && (flags & O_CREAT)) enter(SYS_fchmod, file, mode, 0, 0, 0, 0);
+  return file;
 }
 int32_t clinux_close(int32_t descriptor) { return (int32_t)enter(SYS_close, descriptor, 0, 0, 0, 0, 0); }
 

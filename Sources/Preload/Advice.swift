@@ -8,8 +8,8 @@ import CPreload
 public func interposedMadvise(_ address: Word, _ length: Word, _ advice: Word) -> Word {
   if _slowPath(loadedEngine() != nil), trapping(address, length) != nil {
     switch int(advice) {
-    // DONTNEED, FREE, DOFORK, MERGEABLE, DODUMP, COLD, PAGEOUT
-    case 4, 8, 11, 12, 17, 20, 21: return fail(Errno.EINVAL)
+    // DONTNEED, FREE, DOFORK, MERGEABLE, DODUMP, COLD, PAGEOUT, DONTNEED_LOCKED
+    case 4, 8, 11, 12, 17, 20, 21, 24: return fail(Errno.EINVAL)
     case 9: return fail(Errno.ENODEV)  // REMOVE
     default: break
     }

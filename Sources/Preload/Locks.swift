@@ -29,6 +29,10 @@ func controlOurs(_ descriptor: Word, _ command: Int32, _ argument: Word, _ call:
     let flags = call(descriptor, Word(command), 0)
     // O_LARGEFILE is what open(2) adds; an anonymous inode was not opened.
     return isDevice(file) && int(flags) >= 0 ? flags & ~0x8000 : flags
+  // F_SETFL: no legacy file takes O_DIRECT.
+  case 4 where argument & directAccess != 0:
+    guard case .ours = owned(descriptor) else { return nil }
+    return fail(Errno.EINVAL)
   // F_GETLK, F_SETLK, F_SETLKW and their kin of the description's own
   case 5...7, 36...38:
     guard case .ours = owned(descriptor) else { return nil }

@@ -108,6 +108,8 @@ public func interposedMremap(
   _ address: Word, _ length: Word, _ newLength: Word, _ flags: Word, _ newAddress: Word
 ) -> Word {
   if _slowPath(loadedEngine() != nil), let engine = trapping(address, max(length, 1)) {
+    // MREMAP_DONTUNMAP is not for memory without pages of its own.
+    if flags & 4 != 0 { return fail(Errno.EINVAL) }
     return answer(
       insideWithRoom(
         function(engine.pointee.remap), address, length, newLength, flags, newAddress))

@@ -61,15 +61,22 @@ func openNode(_ directory: Word, _ path: Word, _ flags: Int32) -> Word {
     insideWithRoom(
       function(engine.pointee.open), Word(bitPattern: node.st_ino), Word(flags), word($0))
   }
+  if result >= 0, Word(flags) & directAccess != 0 { return refuse(file, Errno.EINVAL) }
   return result < 0 ? result : settle(file)
+}
+
+let directAccess: Word = 0o40000  // O_DIRECT
+
+/// What the kernel says of an open file that its driver had already opened.
+private func refuse(_ file: ioasid_open_file, _ error: Int32) -> Word {
+  kernel(.close, Word(file.descriptor))
+  releaseToken(file.file)
+  return Word(-error)
 }
 
 /// Enters a file that the engine opened; without room the descriptor goes again.
 func settle(_ file: ioasid_open_file) -> Word {
-  if install(file) { return Word(file.descriptor) }
-  kernel(.close, Word(file.descriptor))
-  releaseToken(file.file)
-  return Word(-Errno.ENFILE)
+  install(file) ? Word(file.descriptor) : refuse(file, Errno.ENFILE)
 }
 
 /// Whether an open file, of which stat(2) says `found`, is the engine's.

@@ -67,6 +67,15 @@ func bounce(
   }
 }
 
+/// A transfer that the program asks for: a cancellation point, as libc's own is.
+@inline(never)
+private func transferOfOurs(
+  _ direction: Direction, _ descriptor: Word, _ address: Word, _ count: Word, _ offset: Word?
+) -> Word? {
+  pthread_testcancel()
+  return transfer(direction, descriptor, address, count, offset)
+}
+
 /// The answer of the kernel to a transfer, or what came of it by way of a buffer.
 @inline(__always)
 func orBounced(
@@ -82,7 +91,7 @@ func orBounced(
 @c(read)
 public func interposedRead(_ descriptor: Word, _ address: Word, _ count: Word) -> Word {
   if _slowPath(entry(int(descriptor)) != .none),
-    let result = transfer(.read, descriptor, address, count, nil)
+    let result = transferOfOurs(.read, descriptor, address, count, nil)
   {
     return answer(result)
   }
@@ -96,7 +105,7 @@ public func interposedRead(_ descriptor: Word, _ address: Word, _ count: Word) -
 @c(write)
 public func interposedWrite(_ descriptor: Word, _ address: Word, _ count: Word) -> Word {
   if _slowPath(entry(int(descriptor)) != .none),
-    let result = transfer(.write, descriptor, address, count, nil)
+    let result = transferOfOurs(.write, descriptor, address, count, nil)
   {
     return answer(result)
   }
@@ -112,7 +121,7 @@ func positional(
   _ count: Word, _ offset: Word
 ) -> Word {
   if _slowPath(entry(int(descriptor)) != .none),
-    let result = transfer(direction, descriptor, address, count, offset)
+    let result = transferOfOurs(direction, descriptor, address, count, offset)
   {
     return answer(result)
   }

@@ -9,6 +9,7 @@ private func transferVector(
   _ direction: Direction, _ descriptor: Word, _ vector: Word, _ count: Word, _ offset: Word?,
   _ flags: Word
 ) -> Word? {
+  pthread_testcancel()  // libc's own are cancellation points
   if entry(int(descriptor)) == .hidden { return Word(-Errno.EBADF) }
   guard let index = pin(int(descriptor)) else { return nil }
   defer { release(index) }

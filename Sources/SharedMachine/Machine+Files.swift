@@ -78,8 +78,10 @@ struct ExclusiveMachine {
 }
 
 extension Machine {
-  // O_ACCMODE, O_CLOEXEC, O_NONBLOCK, O_APPEND, O_DSYNC, O_SYNC, O_NOATIME: what fcntl shows later.
-  private static let keptFlags: Int32 = 0o3 | 0o2000000 | 0o4000 | 0o2000 | 0o4010000 | 0o1000000
+  // O_ACCMODE, O_CLOEXEC, O_NONBLOCK, O_APPEND, O_DSYNC, O_SYNC, O_NOATIME, O_NOFOLLOW, O_ASYNC:
+  // what fcntl shows later.
+  private static let keptFlags: Int32 =
+    0o3 | 0o2000000 | 0o4000 | 0o2000 | 0o4010000 | 0o1000000 | 0o400000 | 0o20000
   // O_CREAT | O_EXCL
   private static let newFile: Int32 = 0o300
 
@@ -90,16 +92,19 @@ extension Machine {
     guard let node = image.nodes.first(where: { $0.inode == inode }) else {
       throw Errno(rawValue: 6)
     }
+    var kept = flags & Self.keptFlags
+    // A descriptor for ioctls alone; a file so opened could not be held.
+    if kept & 0o3 == 0o3 { kept ^= 0o1 }
     switch node.role {
     case .containerNode:
-      let opened = try openContainer(node, flags: flags & Self.keptFlags)
+      let opened = try openContainer(node, flags: kept)
       if case .container(let number) = opened.file.kind, let kernel {
         kernel.use(.container(number), by: 1)
         // O_CLOEXEC
         try makeInKernel(opened, number, closesOnExec: flags & 0o2000000 != 0)
       }
       return opened
-    case .groupNode: return try openGroup(node, flags: flags & Self.keptFlags)
+    case .groupNode: return try openGroup(node, flags: kept)
     case .groupFile, .deviceFile: throw Errno(rawValue: 6)
     }
   }

@@ -154,6 +154,14 @@ struct RunTests {
             """, status: 0))
   }
 
+  @Test(
+    "A program gives its rights up and keeps what it opened",
+    .enabled(if: geteuid() == 0, "only root has rights to give up"))
+  func dropped() throws {
+    #expect(
+      try Workshop.run([Workshop.program("runs/dropped")]) == Outcome(output: "done\n", status: 0))
+  }
+
   @Test("A task with the program's memory and thread-local storage disturbs no call")
   func sharer() throws {
     #expect(
