@@ -125,7 +125,7 @@ let targets: [Target] = [
     "LinuxIOMMUFD",
     ["DMATypes", "AddressSpaces", "Conformance", "Shim", "LegacyVFIO", "RecordedLayouts"]),
   tests("Conformance", []),
-  tests("MediatedDevices", ["DMATypes"]),
+  tests("MediatedDevices", ["AddressSpaces", "DMATypes"]),
   tests("MachineFile", []),
   .target(name: "MachineTrees", path: "Tests/MachineTrees", swiftSettings: settings()),
   .target(name: "RecordedLayouts", path: "Tests/RecordedLayouts", swiftSettings: settings()),

@@ -19,8 +19,19 @@ public struct AccessObject: Sendable {
   /// The mappings that take no new pin, because they are about to go.
   private var closed: Set<IOVA> = []
 
-  /// An access to a space (`iommufd_access_attach()`).
+  /// An access to a space of software only (`iommufd_access_attach()`).
   public init(to space: IOASID) { self.space = space }
+
+  /// An access to a space as whatever its driver accepts.
+  ///
+  /// `EINVAL` for what it does not, and for a PASID of more than 20 bits.
+  public init(
+    to space: IOASID, as attachment: AccessAttachment, accepting kinds: AcceptedAttachments
+  ) throws(Errno) {
+    guard kinds.contains(attachment.kind) else { throw .invalidArgument }
+    if case .pasid(let number, _) = attachment, number >> 20 != 0 { throw .invalidArgument }
+    self.space = space
+  }
 
   /// How many pages are pinned, each counted once.
   public var pageCount: UInt64 { counts.pageCount }

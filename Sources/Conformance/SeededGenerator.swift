@@ -200,12 +200,17 @@ public struct SeededGenerator {
     1 << 39, 1 << 48, 1 << 63, 0 &- 0x1000,
   ]
 
+  /// Without an IOMMU mappings may end at 2⁶⁴, which the kernel loses count of (2.5).
+  private func below(_ number: UInt64) -> UInt64 {
+    world.hasPins ? number & (1 << 62 - 1) : number
+  }
+
   private mutating func size() -> UInt64 {
     let unit: UInt64 = world.name == "coarse" ? 0x1_0000 : 0x1000
     let usual = unit * UInt64.random(in: 1...4, using: &numbers)
     if numbers.chance(1, in: 20) { return numbers.pick([0x20_0000, 0x40_0000, 0x1_0000]) }
     guard numbers.chance(wildness, in: 200) else { return usual }
-    return numbers.pick([0, 1, 0x800, usual + 8, 1 << 48, 1 << 63, 0 &- 0x1000, .max])
+    return below(numbers.pick([0, 1, 0x800, usual + 8, 1 << 48, 1 << 63, 0 &- 0x1000, .max]))
   }
 
   private mutating func iova() -> UInt64 {
@@ -213,12 +218,11 @@ public struct SeededGenerator {
     let step = unit &* (UInt64.random(in: 0...8, using: &numbers) &- 4)
     if !used.isEmpty && numbers.chance(1, in: 2) {
       let old = numbers.pick(used)
-      return numbers.pick([old.iova, old.iova &+ old.size, old.iova &+ step])
+      return below(numbers.pick([old.iova, old.iova &+ old.size, old.iova &+ step]))
     }
     var iova = numbers.pick(Self.edges) &+ step
     if numbers.chance(wildness, in: 400) { iova |= numbers.pick([1, 8, 0x800]) }
-    // Without an IOMMU mappings may end at 2⁶⁴, which the kernel loses count of (2.5).
-    return world.hasPins ? iova & (1 << 62 - 1) : iova
+    return below(iova)
   }
 
   private mutating func address() -> Number {

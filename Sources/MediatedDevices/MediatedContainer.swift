@@ -38,11 +38,13 @@ public final class MediatedContainer: @unchecked Sendable {
   }
 
   /// Adds a driver's device, in an emulated group of its own that joins the container:
-  /// `vfio_register_emulated_iommu_dev()` and SET_CONTAINER.
+  /// `vfio_register_emulated_iommu_dev()` and SET_CONTAINER. `EINVAL` when it accepts no software
+  /// space.
   public func register(
     _ driver: any MediatedDriver, named name: String = "mediated"
   ) throws(Errno) -> MediatedDevice {
-    try state.holding { () throws(Errno) in
+    guard driver.accepts.contains(AccessAttachment.software.kind) else { throw .invalidArgument }
+    return try state.holding { () throws(Errno) in
       let group = GroupNumber(rawValue: UInt32(devices.count))
       let facts = GroupFacts(
         number: group, kind: .emulated, devices: [DeviceName(rawValue: name)], isViable: true,

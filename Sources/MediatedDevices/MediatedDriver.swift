@@ -1,9 +1,12 @@
+public import AddressSpaces
 internal import CMediated
 public import DMATypes
 
 /// A vendor driver: what a mediated device does. Every function is called with the devices of its
 /// container to itself.
 public protocol MediatedDriver: AnyObject {
+  /// What the device can be attached as. A legacy container gives it a software space.
+  var accepts: AcceptedAttachments { get }
   /// Whether the driver can be told to let go; without it the device can pin nothing.
   var hasUnmapHook: Bool { get }
   /// The first open.
@@ -34,6 +37,8 @@ public protocol MediatedDriver: AnyObject {
 
 /// What `vfio_main.c` does for a function that a driver does not have.
 extension MediatedDriver {
+  /// A software space.
+  public var accepts: AcceptedAttachments { .software }
   /// True.
   public var hasUnmapHook: Bool { true }
   /// Nothing.

@@ -1,3 +1,4 @@
+import AddressSpaces
 import DMATypes
 import Foundation
 import MediatedDevices
@@ -99,6 +100,15 @@ private final class Client {
     #expect(device.ioctl(3, 0x12000) == -22)
     device.close()
     #expect(device.ioctl(3, 0x12000) == -22)
+  }
+
+  @Test("A driver that accepts no software space is none for a legacy container")
+  func accepts() {
+    final class Shared: MediatedDriver {
+      var accepts: AcceptedAttachments { .pasid }
+      func dmaUnmap(_ mapping: IOVARange, of device: MediatedDevice) {}
+    }
+    #expect(throws: Errno.invalidArgument) { try MediatedContainer().register(Shared()) }
   }
 
   @Test("A deaf driver makes the unmap EDEADLK, and is told so")

@@ -88,6 +88,23 @@ private final class Bytes: DMAMemory {
     #expect(world.access.pageCount == 600)
   }
 
+  @Test("A driver says what it accepts")
+  func attachments() throws {
+    let (space, device) = (IOASID(rawValue: 1), DeviceID(rawValue: 2))
+    let all: [AccessAttachment] = [
+      .software, .pasid(0, of: device), .pasid(0xf_ffff, of: device), .requester(device),
+    ]
+    for kinds in [[], .software, .pasid, [.requester, .software]] as [AcceptedAttachments] {
+      for attachment in all {
+        let made = try? AccessObject(to: space, as: attachment, accepting: kinds)
+        #expect((made != nil) == kinds.contains(attachment.kind))
+      }
+    }
+    #expect(throws: Errno.invalidArgument) {
+      try AccessObject(to: space, as: .pasid(1 << 20, of: device), accepting: .pasid)
+    }
+  }
+
   @Test("Refusals are iommufd's, and leave nothing pinned")
   func refusals() throws {
     var world = try World()
