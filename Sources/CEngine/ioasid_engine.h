@@ -16,6 +16,7 @@ struct ioasid_open_file {
   uint32_t major, minor;  // of the character device that fstat shall show; 0, 0 for a device's anonymous inode
   int32_t descriptor;     // a real kernel descriptor, numbered as the kernel would number it
   uint32_t group;         // a group's number, which names its node; bit 31 stands for `noiommu-` before it
+  uint64_t container;     // what `container` is called with; 0 for a file whose calls are all `ioctl`'s
 };
 
 /// No result of any call.
@@ -44,7 +45,9 @@ struct ioasid_engine {
   int64_t (*_Nonnull open)(uint64_t inode, int32_t flags, struct ioasid_open_file *_Nonnull);
   /// Takes over a descriptor that came by exec, by a socket or by a raw system call.
   int64_t (*_Nonnull adopt)(int32_t descriptor, uint64_t inode, struct ioasid_open_file *_Nonnull);
-  /// Every ioctl but FIOCLEX, FIONCLEX, FIONBIO and FIOASYNC. GET_DEVICE_FD fills `opened` (kind not 0).
+  /// Every ioctl with a number of VFIO's of a file that has a `container`.
+  int64_t (*_Nonnull container)(uint64_t container, uint64_t request, uint64_t argument);
+  /// Every other ioctl but FIOCLEX, FIONCLEX, FIONBIO and FIOASYNC. GET_DEVICE_FD fills `opened` (kind not 0).
   int64_t (*_Nonnull ioctl)(uint64_t file, int32_t descriptor, uint64_t request, uint64_t argument,
                             struct ioasid_open_file *_Nonnull opened);
   /// KVM_SET_DEVICE_ATTR of any descriptor, or IOASID_NOT_OURS where no group of ours is named.

@@ -19,30 +19,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-_Static_assert(sizeof(pthread_mutex_t) <= CLINUX_LOCK_BYTES, "a lock fits its place");
-
-void clinux_lock_make(void *lock) {
-  pthread_mutexattr_t attributes;
-  pthread_mutexattr_init(&attributes);
-  pthread_mutexattr_setpshared(&attributes, PTHREAD_PROCESS_SHARED);
-  pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
-  pthread_mutex_init(lock, &attributes);
-}
-
-int32_t clinux_lock_take(void *lock) {
-  if (pthread_mutex_lock(lock) != EOWNERDEAD) return 0;
-  pthread_mutex_consistent(lock);
-  return 1;
-}
-
-int32_t clinux_lock_try(void *lock) {
-  int failure = pthread_mutex_trylock(lock);
-  if (failure == EOWNERDEAD) pthread_mutex_consistent(lock);
-  return failure == 0 || failure == EOWNERDEAD;
-}
-
-void clinux_lock_drop(void *lock) { pthread_mutex_unlock(lock); }
-
 // The last byte a file can have: a lock there meets none of the program's, whose ranges the preload ends before it.
 static const int64_t held_byte = INT64_MAX;
 

@@ -28,6 +28,11 @@ enum Token {
     UInt64(UInt(bitPattern: unsafe Unmanaged.passRetained(file).toOpaque()))
   }
 
+  /// Counts no reference: the file's token keeps it.
+  static func container(_ replica: ContainerReplica) -> UInt64 {
+    UInt64(UInt(bitPattern: unsafe Unmanaged.passUnretained(replica).toOpaque()))
+  }
+
   /// SAFETY: the preload keeps a token from being released while a call with it is under way.
   @inline(__always)
   static func unmanaged(_ token: UInt64) -> Unmanaged<OpenFile> {
@@ -90,9 +95,12 @@ func result(_ body: () throws(Errno) -> Int64) -> Int64 {
 
 extension ioasid_open_file {
   init(_ opened: OpenedFile) {
+    // With a trace every call is a line of `ioctl`'s.
+    let container = currentMachine().isTraced ? nil : opened.file.replica
     self.init(
       file: Token.make(opened.file), kind: opened.kind.rawValue, major: opened.major,
-      minor: opened.minor, descriptor: opened.descriptor, group: opened.group)
+      minor: opened.minor, descriptor: opened.descriptor, group: opened.group,
+      container: container.map(Token.container) ?? 0)
   }
 }
 
@@ -131,13 +139,22 @@ private func ioctl(
   return Int64(result)
 }
 
+private func container(_ container: UInt64, _ request: UInt64, _ argument: UInt64) -> Int64 {
+  // SAFETY: of an open file, whose token the preload keeps while a call is under way.
+  let replica = unsafe Unmanaged<ContainerReplica>.fromOpaque(
+    UnsafeRawPointer(bitPattern: UInt(container)).unsafelyUnwrapped)
+  return unsafe replica._withUnsafeGuaranteedRef {
+    Int64($0.serve(request, argument, in: currentMachine))
+  }
+}
+
 private func release(_ token: UInt64) {
   let file = unsafe Token.unmanaged(token).takeRetainedValue()
   currentMachine().release(file)
 }
 
 private let functions = unsafe ioasid_engine(
-  open: open, adopt: adopt, ioctl: ioctl,
+  open: open, adopt: adopt, container: container, ioctl: ioctl,
   attribute: { descriptor, argument in
     currentMachine().setAttribute(descriptor, UserAddress(argument)).map { Int64($0) }
       ?? Int64(IOASID_NOT_OURS)

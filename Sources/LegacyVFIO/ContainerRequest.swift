@@ -27,10 +27,8 @@ public enum ContainerRequest: Hashable, Sendable {
 
 /// The fields of `struct vfio_iommu_type1_dma_map`.
 public struct MapRequest: Hashable, Sendable, BitwiseCopyable {
-  /// READ and WRITE.
-  public var access: DMAAccess
-  /// VADDR: give an invalidated mapping a new address.
-  public var replacesAddress: Bool
+  // One byte, so that the whole request goes in registers as it is.
+  @usableFromInline var bits: UInt8
   /// `vaddr`, any number.
   public var address: UserAddress
   /// `iova`, any number.
@@ -42,12 +40,16 @@ public struct MapRequest: Hashable, Sendable, BitwiseCopyable {
   @inlinable public init(
     access: DMAAccess, replacesAddress: Bool, address: UserAddress, iova: IOVA, size: UInt64
   ) {
-    self.access = access
-    self.replacesAddress = replacesAddress
+    bits = access.rawValue | (replacesAddress ? 4 : 0)
     self.address = address
     self.iova = iova
     self.size = size
   }
+
+  /// READ and WRITE.
+  @inlinable public var access: DMAAccess { DMAAccess(rawValue: bits & 3) }
+  /// VADDR: give an invalidated mapping a new address.
+  @inlinable public var replacesAddress: Bool { bits & 4 != 0 }
 }
 
 /// The fields of `struct vfio_bitmap`.

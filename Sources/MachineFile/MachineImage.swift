@@ -183,8 +183,7 @@ public struct MachineImage: Equatable, Sendable {
 
 /// Where the words lie that the processes of a run share, counted from the region's start.
 public enum SharedRegion {
-  /// A `pthread_mutex_t`, robust and process-shared, initialised by the launcher. Held only to
-  /// open, join, leave and close.
+  /// A robust lock of 64 bytes, 0 at first. Held only to open, join, leave and close.
   public static let lock = 0
   /// A 64-bit word, 0 at first: the number of the newest container file.
   public static let newestContainer = 64

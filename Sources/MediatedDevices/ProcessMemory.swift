@@ -31,7 +31,6 @@ struct ProcessMemory: DMAMemory {
     let count = Int(CLINUX_LOCK_BYTES)
     unsafe memory = .allocate(byteCount: count, alignment: 16)
     unsafe memory.initializeMemory(as: UInt8.self, repeating: 0, count: count)
-    unsafe clinux_lock_make(memory)
   }
 
   deinit { unsafe memory.deallocate() }

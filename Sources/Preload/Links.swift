@@ -90,7 +90,10 @@ private func starts(
 /// Whether a descriptor is of the kernel's device, opened by the engine: there is no other way to
 /// its name.
 func isKernelDevice(_ descriptor: Int32, _ found: stat) -> Bool {
-  guard found.st_mode & 0o170000 == 0o020000, cpreload_in_run() != 0 else { return false }
+  // A device without a major number of its own (10: /dev/iommu, /dev/kvm) is none: no look.
+  guard found.st_mode & 0o170000 == 0o020000, (found.st_rdev >> 8) & 0xfff != 10,
+    cpreload_in_run() != 0
+  else { return false }
   var link = NodeName(linkOf: descriptor)
   return link.withPath { shown(currentDirectory, $0) }?.isAnonymous ?? false
 }

@@ -1,5 +1,6 @@
 import CEngine
 import CPreload
+import Synchronization
 
 /// A number of <linux/vfio.h>: _IO(';', …).
 @inline(__always)
@@ -22,13 +23,96 @@ private func tellsKVM(_ request: Word) -> Bool {
   UInt32(truncatingIfNeeded: request) == 0x4018_aee1
 }
 
-/// Stands in front of libc's `ioctl`.
+/// Whether the kernel's device would do something else than the engine where it knows the number:
+/// those but PCI_HOT_RESET, which it refuses with a group's descriptors.
+@inline(__always)
+private func isMisunderstood(_ request: Word) -> Bool {
+  isTranslated(request) && UInt32(truncatingIfNeeded: request) != 0x3b71
+}
+
+/// Stands in front of libc's `ioctl`. Whatever it calls it calls last, and so needs no frame.
 @c(ioctl)
 public func interposedIoctl(_ descriptor: Word, _ request: Word, _ argument: Word) -> Word {
-  if _slowPath(entry(int(descriptor)) != .none || isVFIO(request) || tellsKVM(request)) {
+  let seen = tableEntry(int(descriptor))
+  if _slowPath(seen != .none) { return ioctlOfEntered(descriptor, request, argument, seen) }
+  if _slowPath(isVFIO(request)) { return ioctlOfUnknown(descriptor, request, argument) }
+  if _slowPath(tellsKVM(request)) { return ioctlOfOurs(descriptor, request, argument) }
+  let known = cpreload_next(cpreload_next_ioctl.rawValue)
+  if _slowPath(known == 0) { return nextIoctl(descriptor, request, argument) }
+  return unsafeBitCast(known, to: Call3.self)(descriptor, request, argument)
+}
+
+@inline(never)
+private func nextIoctl(_ descriptor: Word, _ request: Word, _ argument: Word) -> Word {
+  next(cpreload_next_ioctl, Call3.self)(descriptor, request, argument)
+}
+
+/// MAP_DMA and UNMAP_DMA are among a container's calls, and are made by the million: whatever is
+/// out of the ordinary goes to functions of its own.
+@inline(never)
+private func ioctlOfEntered(
+  _ descriptor: Word, _ request: Word, _ argument: Word, _ seen: Entry
+) -> Word {
+  guard isVFIO(request), cpreload_depth() == 0, let index = seen.slot else {
     return ioctlOfOurs(descriptor, request, argument)
   }
-  return next(cpreload_next_ioctl, Call3.self)(descriptor, request, argument)
+  let place = slot(index)
+  let count = place.pointee.references.load(ordering: .relaxed)
+  guard count > 0,
+    place.pointee.references.weakCompareExchange(
+      expected: count, desired: count &+ 1, ordering: .acquiring
+    ).exchanged
+  else { return ioctlOfOurs(descriptor, request, argument) }
+  guard cell(int(descriptor)).pointee.load(ordering: .acquiring) == seen.bits,
+    place.pointee.file.container != 0, let engine = loadedEngine()
+  else { return ioctlOfOurs(descriptor, request, argument, insteadOf: index) }
+  cpreload_set_depth(1)
+  let result = engine.pointee.container(
+    place.pointee.file.container, UInt64(UInt32(truncatingIfNeeded: request)),
+    UInt64(UInt(bitPattern: argument)))
+  cpreload_set_depth(0)
+  let held = place.pointee.references.load(ordering: .relaxed)
+  guard cpreload_deferred() == 0, held > 1,
+    place.pointee.references.weakCompareExchange(
+      expected: held, desired: held &- 1, ordering: .acquiringAndReleasing
+    ).exchanged
+  else { return leave(index, Word(result)) }
+  return answer(Word(result))
+}
+
+@inline(never)
+private func ioctlOfOurs(
+  _ descriptor: Word, _ request: Word, _ argument: Word, insteadOf index: Int
+) -> Word {
+  release(index)
+  return ioctlOfOurs(descriptor, request, argument)
+}
+
+@inline(never)
+private func leave(_ index: Int, _ result: Word) -> Word {
+  if cpreload_deferred() != 0 { deliverDeferred() }
+  release(index)
+  return answer(result)
+}
+
+/// A number of VFIO's, and a descriptor that is not entered: another iommufd, or a file of ours
+/// that came where nobody looked. The kernel knows none of these calls on a file of ours, so who
+/// it is matters only once a call has failed.
+@inline(never)
+private func ioctlOfUnknown(_ descriptor: Word, _ request: Word, _ argument: Word) -> Word {
+  if !isMisunderstood(request) {
+    let before = cpreload_errno().pointee
+    let result = next(cpreload_next_ioctl, Call3.self)(descriptor, request, argument)
+    if result != -1 || cpreload_depth() != 0 { return result }
+    let error = cpreload_errno().pointee
+    guard let index = adopt(int(descriptor)) else {
+      cpreload_errno().pointee = error
+      return result
+    }
+    release(index)
+    cpreload_errno().pointee = before
+  }
+  return ioctlOfOurs(descriptor, request, argument)
 }
 
 @inline(never)

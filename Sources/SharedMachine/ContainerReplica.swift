@@ -14,10 +14,11 @@ typealias MachineSession = ContainerSession<MachineBackend>
 ///
 /// Everything here is guarded by the lock in the container's file, which threads of this process
 /// share with other processes. Order: machine, device, container.
-@safe final class ContainerReplica: @unchecked Sendable {
+@safe public final class ContainerReplica: @unchecked Sendable {
   /// The container's number.
   let number: UInt64
-  private let owner: UInt64
+  private let process: ProcessIdentity
+  private let limit: LockLimit
   private let lock: SharedLock
   // Raw, because the lock has seen to what Swift would check again at every access.
   // SAFETY: ours alone from init to deinit; touched with the lock held, and handed out to nobody.
@@ -25,7 +26,8 @@ typealias MachineSession = ContainerSession<MachineBackend>
 
   init(number: UInt64, file: JournalFile, machine: Machine) {
     self.number = number
-    owner = machine.process.token
+    process = machine.process
+    limit = machine.lockLimit
     lock = file.lock
     unsafe content = .allocate(capacity: 1)
     unsafe content.initialize(to: ReplicaContent(number: number, file: file, machine: machine))
@@ -38,7 +40,7 @@ typealias MachineSession = ContainerSession<MachineBackend>
 
   /// Whether this is the copy of the process that `machine` stands for.
   @inline(__always)
-  func belongs(to machine: Machine) -> Bool { owner == machine.process.token }
+  func belongs(to machine: Machine) -> Bool { process.token == machine.process.token }
 
   /// Runs `body` on the container as every process left it. The journal it is handed publishes each
   /// event at once.
@@ -50,26 +52,50 @@ typealias MachineSession = ContainerSession<MachineBackend>
     return try unsafe content.pointee.withSession(body)
   }
 
-  /// Serves an ioctl of the container: its result, or −errno.
-  ///
-  /// Under a limit a MAP first spends what is known to be allowed. Only when that is too little is
-  /// everything counted, before the lock is taken, because the count takes every container's.
-  @inline(__always)
-  func serve(_ number: UInt64, _ argument: UInt64, in machine: Machine) -> Int {
-    let number = UInt32(truncatingIfNeeded: number)
-    guard machine.lockLimit.value != nil, ContainerCodec.command(of: number) == .map,
-      machine.kernel == nil || countsForUser
-    else {
-      var unlimited = UInt64.max
-      let result = serve(number, argument, allowance: &unlimited)
-      guard _slowPath(result == -Int(Errno.tryAgain.rawValue)) else { return result }
-      return serveAskingDrivers(number, argument, in: machine)
+  /// Serves an ioctl of the container: its result, or −errno. Most take no more than the
+  /// container's lock; `machine` is asked for by the others.
+  public func serve(_ number: UInt64, _ argument: UInt64, in machine: () -> Machine) -> Int {
+    guard _fastPath(process.isCurrent) else { return serveInChild(number, argument, machine()) }
+    lock.take()
+    if _slowPath(limit.value != nil), unsafe content.pointee.countsPages {
+      lock.drop()
+      return serve(number, argument, counting: machine())
     }
-    return map(number, argument, machine)
+    unsafe content.pointee.catchUp()
+    unsafe content.pointee.rewriteIfLong()
+    let result = unsafe ContainerCodec.serve(
+      UInt32(truncatingIfNeeded: number), argument, by: &content.pointee)
+    lock.drop()
+    guard _slowPath(result == -Int(Errno.tryAgain.rawValue)) else { return result }
+    return serveAskingDrivers(number, argument, in: machine())
+  }
+
+  /// A child that fork made has a copy of its own.
+  @inline(never)
+  private func serveInChild(_ number: UInt64, _ argument: UInt64, _ machine: Machine) -> Int {
+    do throws(Errno) {
+      return try machine.replica(self.number).serve(number, argument) { machine }
+    } catch {
+      return -Int(error.rawValue)
+    }
   }
 
   @inline(never)
-  private func map(_ number: UInt32, _ argument: UInt64, _ machine: Machine) -> Int {
+  private func serve(_ number: UInt64, _ argument: UInt64, counting machine: Machine) -> Int {
+    if limit.value != nil,
+      ContainerCodec.command(of: UInt32(truncatingIfNeeded: number)) == .map
+    {
+      return map(number, argument, machine)
+    }
+    var unlimited = UInt64.max
+    let result = serve(number, argument, allowance: &unlimited)
+    guard result == -Int(Errno.tryAgain.rawValue) else { return result }
+    return serveAskingDrivers(number, argument, in: machine)
+  }
+
+  /// Under a limit a MAP first spends what is known to be allowed. Only when that is too little is
+  /// everything counted, before the lock is taken, because the count takes every container's.
+  private func map(_ number: UInt64, _ argument: UInt64, _ machine: Machine) -> Int {
     var allowance = machine.lockLimit.takeCredit()
     var result = serve(number, argument, allowance: &allowance)
     if result == -Int(Errno.noMemory.rawValue) {
@@ -80,15 +106,18 @@ typealias MachineSession = ContainerSession<MachineBackend>
     return result
   }
 
-  @inline(__always)
-  private func serve(_ number: UInt32, _ argument: UInt64, allowance: inout UInt64) -> Int {
+  private func serve(_ number: UInt64, _ argument: UInt64, allowance: inout UInt64) -> Int {
     lock.take()
     defer { lock.drop() }
-    unsafe content.pointee.allowedPages = allowance
-    defer { allowance = unsafe content.pointee.allowedPages }
     unsafe content.pointee.catchUp()
     unsafe content.pointee.rewriteIfLong()
-    return unsafe ContainerCodec.serve(number, argument, by: &content.pointee)
+    unsafe content.pointee.allowedPages = allowance
+    defer {
+      allowance = unsafe content.pointee.allowedPages
+      unsafe content.pointee.allowedPages = .max
+    }
+    return unsafe ContainerCodec.serve(
+      UInt32(truncatingIfNeeded: number), argument, by: &content.pointee)
   }
 }
 
@@ -98,7 +127,7 @@ extension ContainerReplica {
   /// go and is taken again inside theirs.
   @inline(never)
   private func serveAskingDrivers(
-    _ number: UInt32, _ argument: UInt64, in machine: Machine
+    _ number: UInt64, _ argument: UInt64, in machine: Machine
   ) -> Int {
     while true {
       let units = machine.mediated.filter { machine.container(ofGroupAt: $0.group) == self.number }
@@ -113,9 +142,11 @@ extension ContainerReplica {
             units.contains { machine.groups[$0.group].number == group }
           })
         else { return nil }
+        SharedLock.settle()
         unsafe content.pointee.drivers = HeldDrivers(units: units)
         defer { unsafe content.pointee.drivers = nil }
-        return unsafe ContainerCodec.serve(number, argument, by: &content.pointee)
+        return unsafe ContainerCodec.serve(
+          UInt32(truncatingIfNeeded: number), argument, by: &content.pointee)
       }
       if let result { return result }
     }
@@ -142,10 +173,13 @@ extension ContainerReplica {
   ) -> Result<[PinnedPages], Errno> {
     lock.take()
     defer { lock.drop() }
-    unsafe content.pointee.allowance.pages = allowance
-    defer { allowance = unsafe content.pointee.allowance.pages }
     unsafe content.pointee.catchUp()
     unsafe content.pointee.rewriteIfLong()
+    unsafe content.pointee.allowance.pages = allowance
+    defer {
+      allowance = unsafe content.pointee.allowance.pages
+      unsafe content.pointee.allowance.pages = .max
+    }
     return Result { () throws(Errno) in try unsafe content.pointee.pin(request) }
   }
 
@@ -186,13 +220,6 @@ struct HeldDrivers: MediatedDrivers {
 }
 
 extension ContainerReplica {
-  /// Whether the kernel counts pinned pages for the whole user, and cannot tell what type1 would.
-  private var countsForUser: Bool {
-    lock.take()
-    defer { lock.drop() }
-    return unsafe content.pointee.countsForUser
-  }
-
   /// The pages that this process's mappings name, as type1 charges them: device memory is free.
   var chargedPages: UInt64 {
     lock.take()
@@ -212,6 +239,8 @@ struct ReplicaContent: ContainerServer {
   private var journal: JournalWriter
   /// Records that the newest rewriting of the journal began with.
   private var snapshotCount = 0
+  /// Where the journal's length is compared again with what is live.
+  private var checked = JournalRecords.Position.start
   private var place: MemoryOwner?
   private let trapped: TrappedMappings
   private let parameters: WrittenParameters
@@ -259,8 +288,7 @@ struct ReplicaContent: ContainerServer {
     }
   }
 
-  /// What the next MAP may pin; a MAP takes what it pins.
-  @inline(__always)
+  /// What the next MAP may pin, `.max` between calls; a MAP takes what it pins.
   var allowedPages: UInt64 {
     get { session.backend.kernel?.allowedPages ?? allowance.pages }
     set {
@@ -269,8 +297,9 @@ struct ReplicaContent: ContainerServer {
     }
   }
 
-  /// See `ContainerReplica.countsForUser`.
-  var countsForUser: Bool { kernel?.countsForUser ?? false }
+  /// Whether a limit is for us to keep: software pins nothing, and a kernel that counts for the
+  /// whole user cannot tell what type1 would.
+  var countsPages: Bool { kernel?.countsForUser ?? true }
 
   mutating func withSession<Result, Failure: Error>(
     _ body: (inout MachineSession, inout JournalWriter) throws(Failure) -> Result
@@ -415,8 +444,14 @@ struct ReplicaContent: ContainerServer {
   /// history would be forgotten more often, and what it costs is the pages of the other half.
   @inline(__always)
   mutating func rewriteIfLong() {
-    let live = max(session.mappingCount, snapshotCount)
-    if journal.position.count > Self.mostRecords(live) { rewrite() }
+    if _slowPath(journal.position.word > checked.word) { checkLength() }
+  }
+
+  @inline(never)
+  private mutating func checkLength() {
+    let most = Self.mostRecords(max(session.mappingCount, snapshotCount))
+    if journal.position.count > most { rewrite() }
+    checked = .init(generation: journal.position.generation, count: most)
   }
 
   @inline(__always)
@@ -446,31 +481,5 @@ struct ReplicaContent: ContainerServer {
     snapshotCount = index
     records.published = journal.position
     file.forgetHalf(notOf: generation)
-  }
-}
-
-/// Publishes a container's events, each by one store.
-struct JournalWriter: ContainerJournal {
-  let records: JournalRecords
-  private(set) var position: JournalRecords.Position
-  /// Where the next record goes, known ahead.
-  private var place: JournalRecords.Place
-
-  init(records: JournalRecords, position: JournalRecords.Position) {
-    self.records = records
-    self.position = position
-    place = records.place(of: position)
-  }
-
-  @inline(__always)
-  mutating func record(_ event: ContainerEvent) {
-    var (place, position) = (place, position)
-    encode(event) { record in
-      records.write(record, at: &place)
-      position.word &+= 1
-    }
-    self.place = place
-    self.position = position
-    records.published = position
   }
 }

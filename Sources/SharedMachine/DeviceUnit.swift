@@ -94,7 +94,6 @@ final class DeviceUnit: Sendable {
   func open(_ machine: ExclusiveMachine) throws(Errno) {
     let memory = try memory(machine.machine)
     if memory[Self.madeOffset] == 0 {
-      memory.lock(at: Self.lockOffset).make()
       memory.with(DeviceState.self, at: Self.stateOffset) { $0 = device.initialState() }
       memory.words.storeReleasing(Self.madeOffset, 1)
     }

@@ -2,7 +2,7 @@ internal import CLinux
 
 /// A value of this process behind a lock of its own.
 ///
-/// A lock of pthreads, not `Synchronization.Mutex`: the thread sanitizer knows it, also where
+/// A lock of our own, not `Synchronization.Mutex`: the thread sanitizer sees into it, also where
 /// threads have to wait.
 @safe final class Guarded<Value>: @unchecked Sendable {
   // SAFETY: the lock's memory is ours from init to deinit and never moves.
@@ -15,7 +15,6 @@ internal import CLinux
     let bytes = Int(CLINUX_LOCK_BYTES)
     unsafe lock = .allocate(byteCount: bytes, alignment: 16)
     unsafe lock.initializeMemory(as: UInt8.self, repeating: 0, count: bytes)
-    unsafe clinux_lock_make(lock)
   }
 
   deinit { unsafe lock.deallocate() }

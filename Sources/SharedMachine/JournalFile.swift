@@ -74,7 +74,6 @@ final class JournalFile: Sendable {
     lock = memory.lock(at: Self.lockOffset)
     owners = OwnerTable(memory: memory, offset: Self.ownersOffset)
     kernel = KernelWords(memory: memory, offset: Self.kernelOffset)
-    lock.make()
     memory.words[Self.capacityOffset] = UInt64(capacity)
     memory.words.storeReleasing(Self.numberOffset, number)
   }

@@ -37,7 +37,8 @@ struct MachineBackend: ReplicatedBackend {
   /// Sees to it that kernel calls have a descriptor.
   @inline(__always)
   private mutating func ready() throws(Errno) {
-    if let kernel, kernel.iommufd.rawValue < 0 { try connect() }
+    // In place: a copy of the backend would cost more than the rest of the call.
+    if _slowPath((kernel?.iommufd.rawValue ?? 0) < 0) { try connect() }
   }
 
   /// Lets this process have the container's descriptors: `KernelContainer.connect(making:)`.

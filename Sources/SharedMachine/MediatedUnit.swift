@@ -111,6 +111,7 @@ internal import UAPI
     let lock = loaded.memory.lock(at: Self.lockOffset)
     lock.take()
     defer { lock.drop() }
+    SharedLock.settle()
     return try body(loaded.device)
   }
 
@@ -119,7 +120,6 @@ internal import UAPI
     let loaded = try prepare(machine)
     let memory = loaded.memory
     if memory[Self.madeOffset] == 0 {
-      memory.lock(at: Self.lockOffset).make()
       memory.words.storeReleasing(Self.madeOffset, 1)
     }
     try exclusively(loaded) { device throws(Errno) in

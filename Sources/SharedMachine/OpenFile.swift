@@ -21,7 +21,7 @@ internal import UAPI
   let kind: Kind
   /// A container's copy in this process. Set before the file is shared; a forked child, whose copy
   /// is another, looks it up by number.
-  let replica: ContainerReplica?
+  public let replica: ContainerReplica?
   // The same, to be called without counting a reference: the file is kept while a call is in it.
   private let borrowedReplica: Unmanaged<ContainerReplica>?
 
@@ -63,20 +63,19 @@ public struct OpenedFile {
 extension OpenFile {
   /// One ioctl: the result, or −errno. `descriptor` is asked for a device of the kernel's only.
   /// GET_DEVICE_FD's result is the descriptor of `opened`.
-  @inline(__always)
   public func ioctl(
     _ machine: Machine, _ number: UInt64, _ argument: UInt64, descriptor: Int32 = -1,
     opened: inout OpenedFile?
   ) -> Int {
     // SAFETY: `replica` keeps it as long as this file is there.
     let served = unsafe borrowedReplica?._withUnsafeGuaranteedRef {
-      $0.belongs(to: machine) ? $0.serve(number, argument, in: machine) : nil
+      $0.belongs(to: machine) ? $0.serve(number, argument) { machine } : nil
     }
     if let served { return served }
     switch kind {
     case .container(let container):
       do throws(Errno) {
-        return try machine.replica(container).serve(number, argument, in: machine)
+        return try machine.replica(container).serve(number, argument) { machine }
       } catch {
         return -Int(error.rawValue)
       }

@@ -101,17 +101,19 @@ extension SharedMemory {
   }
 }
 
-/// A robust lock in shared memory; it lives as long as the mapping it lies in.
+/// A robust lock in shared memory, free where that is zeroed; it lives as long as the mapping that
+/// it lies in.
 @safe struct SharedLock: @unchecked Sendable {
   private let address: UnsafeMutableRawPointer
 
   fileprivate init(address: UnsafeMutableRawPointer) { unsafe self.address = address }
 
-  /// Makes the lock in zeroed memory, once.
-  func make() { unsafe clinux_lock_make(address) }
   /// Takes the lock; true when its last holder died with it.
   @inline(__always) @discardableResult
   func take() -> Bool { unsafe clinux_lock_take(address) != 0 }
   /// Drops the lock.
   @inline(__always) func drop() { unsafe clinux_lock_drop(address) }
+  /// Before code of somebody else's, which may take robust mutexes of its own: what this thread
+  /// holds passes on whatever that does.
+  static func settle() { clinux_lock_settle() }
 }

@@ -43,7 +43,7 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   }
 
   /// Makes the checks that come before the caller's structure is read.
-  @inlinable public func admit(_ command: ContainerCommand) throws(Errno) {
+  @inlinable @inline(__always) public func admit(_ command: ContainerCommand) throws(Errno) {
     do throws(Rule) { try container.admit(command) } catch { throw error.errno }
   }
 

@@ -63,7 +63,7 @@ public struct UnmapPlan: Hashable, Sendable, BitwiseCopyable {
 
 extension ContainerState {
   /// Makes the checks that come before the caller's structure is read.
-  @inlinable public func admit(_ command: ContainerCommand) throws(Rule) {
+  @inlinable @inline(__always) public func admit(_ command: ContainerCommand) throws(Rule) {
     switch command {
     case .getAPIVersion, .checkExtension, .setIOMMU: return
     case .getInfo, .map, .unmap, .dirtyPages, .unknown: break

@@ -1,4 +1,4 @@
-internal import CLinux
+public import CLinux
 public import DMATypes
 
 /// The memory of the program that makes the call: a bad address is `EFAULT`, never a crash.
@@ -29,7 +29,7 @@ public enum CallerMemory {
   }
 
   /// Reads one value laid out as C lays it out.
-  @inline(__always)
+  @inlinable @inline(__always)
   public static func load<Value: BitwiseCopyable>(
     _ type: Value.Type = Value.self, from address: UserAddress, into value: inout Value
   ) throws(Errno) {
@@ -41,7 +41,7 @@ public enum CallerMemory {
   }
 
   /// Writes one value laid out as C lays it out.
-  @inline(__always)
+  @inlinable @inline(__always)
   public static func store<Value: BitwiseCopyable>(
     _ value: Value, to address: UserAddress
   ) throws(Errno) {

@@ -16,6 +16,9 @@ public struct ContainerCall: Hashable, Sendable {
 /// The checks here are those that type1 makes while it reads, in its order; all others belong to
 /// the server.
 public enum ContainerCodec {
+  @usableFromInline static var mapNumber: UInt32 { 0x3b71 }
+  @usableFromInline static var unmapNumber: UInt32 { 0x3b72 }
+
   /// Which call an ioctl number is.
   public static func command(of number: UInt32) -> ContainerCommand {
     switch number {
@@ -23,8 +26,8 @@ public enum ContainerCodec {
     case 0x3b65: .checkExtension
     case 0x3b66: .setIOMMU
     case 0x3b70: .getInfo
-    case 0x3b71: .map
-    case 0x3b72: .unmap
+    case mapNumber: .map
+    case unmapNumber: .unmap
     case 0x3b75: .dirtyPages
     default: .unknown
     }
@@ -35,30 +38,37 @@ public enum ContainerCodec {
   /// Refusals that need no structure come first, then those of reading it, then the server's; the
   /// answer is written last, so that a structure that cannot be written is `EFAULT` after the
   /// effect.
-  @inlinable public static func serve(
+  @inlinable @inline(__always) public static func serve(
     _ number: UInt32, _ argument: UInt64, by server: inout some ContainerServer
   ) -> Int {
     do throws(Errno) {
-      let command = command(of: number)
-      try server.admit(command)
-      switch command {
-      case .map:
+      // These two first, each with its own copy of the checks.
+      if number == mapNumber {
+        try server.admit(.map)
         var head = MapLayout()
         try server.map(try mapRequest(UserAddress(argument), &head))
         return 0
-      case .unmap:
+      }
+      if number == unmapNumber {
+        try server.admit(.unmap)
         var head = UnmapLayout()
         let request = try unmapRequest(UserAddress(argument), &head)
         head.size = try server.unmap(request)
         try answer(head, to: UserAddress(argument))
         return 0
-      default: break
       }
-      let call = try decode(command, UserAddress(argument))
-      return try encode(try server.perform(call.request), to: call, UserAddress(argument))
+      return try serveRare(command(of: number), UserAddress(argument), by: &server)
     } catch {
       return -Int(error.rawValue)
     }
+  }
+
+  @usableFromInline @inline(never) static func serveRare(
+    _ command: ContainerCommand, _ argument: UserAddress, by server: inout some ContainerServer
+  ) throws(Errno) -> Int {
+    try server.admit(command)
+    let call = try decode(command, argument)
+    return try encode(try server.perform(call.request), to: call, argument)
   }
 
   /// Reads a call; `argument` is a number or points at the structure, as the call has it.
@@ -111,7 +121,7 @@ public enum ContainerCodec {
   }
 
   /// Reads a MAP_DMA, and its structure as it stands there.
-  @usableFromInline static func mapRequest(
+  @inlinable @inline(__always) static func mapRequest(
     _ argument: UserAddress, _ head: inout MapLayout
   ) throws(Errno) -> MapRequest {
     try CallerMemory.load(from: argument, into: &head)
@@ -131,7 +141,7 @@ public enum ContainerCodec {
   }
 
   /// Reads an UNMAP_DMA, and its head as it stands there.
-  @usableFromInline static func unmapRequest(
+  @inlinable @inline(__always) static func unmapRequest(
     _ argument: UserAddress, _ head: inout UnmapLayout
   ) throws(Errno) -> UnmapRequest {
     try CallerMemory.load(from: argument, into: &head)
@@ -145,13 +155,13 @@ public enum ContainerCodec {
   }
 
   /// Writes the answer of an UNMAP_DMA.
-  @usableFromInline static func answer(
+  @inlinable @inline(__always) static func answer(
     _ head: UnmapLayout, to argument: UserAddress
   ) throws(Errno) {
     try CallerMemory.store(head, to: argument)
   }
 
-  private static func bitmap(
+  @usableFromInline static func bitmap(
     of head: UnmapLayout, _ argument: UserAddress
   ) throws(Errno) -> BitmapArgument {
     let headBytes = MemoryLayout<UnmapLayout>.size

@@ -95,7 +95,7 @@ public struct RangeLayout: BitwiseCopyable, Sendable {
 }
 
 /// `struct vfio_iommu_type1_dma_map`.
-public struct MapLayout: BitwiseCopyable, Sendable {
+@frozen public struct MapLayout: BitwiseCopyable, Sendable {
   /// Bytes of the structure.
   public var argsz: UInt32 = 0
   /// `VFIO_DMA_MAP_FLAG_*`.
@@ -107,11 +107,11 @@ public struct MapLayout: BitwiseCopyable, Sendable {
   /// How much, in bytes.
   public var size: UInt64 = 0
   /// All zero.
-  public init() {}
+  @inlinable public init() {}
 }
 
 /// `struct vfio_iommu_type1_dma_unmap` without `data`.
-public struct UnmapLayout: BitwiseCopyable, Sendable {
+@frozen public struct UnmapLayout: BitwiseCopyable, Sendable {
   /// Bytes of the structure.
   public var argsz: UInt32 = 0
   /// `VFIO_DMA_UNMAP_FLAG_*`.
@@ -121,7 +121,7 @@ public struct UnmapLayout: BitwiseCopyable, Sendable {
   /// How much, in bytes; then how much went.
   public var size: UInt64 = 0
   /// All zero.
-  public init() {}
+  @inlinable public init() {}
 }
 
 /// `struct vfio_bitmap`.

@@ -108,14 +108,8 @@ struct SharedFiles {
   }
 
   func writeMachine() throws(System.Failure) {
-    var lock = [UInt8](repeating: 0, count: Int(CLINUX_LOCK_BYTES))
-    unsafe lock.withUnsafeMutableBytes { bytes in
-      // SAFETY: as many bytes as a lock takes; it has no address of its own inside.
-      if let start = bytes.baseAddress { unsafe clinux_lock_make(start) }
-    }
-    let gap = [UInt8](repeating: 0, count: SharedRegion.peersLock - lock.count)
     try System.writeFile(
-      namespace.staged(RunPaths.machine), image.bytes() + lock + gap + lock, mode: 0o666,
+      namespace.staged(RunPaths.machine), image.bytes(), mode: 0o666,
       size: image.sharedOffset + image.sharedBytes)
   }
 }

@@ -232,6 +232,22 @@ struct RunTests {
     #expect(outcome == Outcome(output: lines.joined(), status: 0))
   }
 
+  @Test("A lock passes on when its holder is killed, with all that the holder held")
+  func locks() throws {
+    let program = try Workshop.program("runs/locks", headers: "CLinux/include")
+    let outcome = try Outcome(of: [program, "200"], seconds: 60)
+    #expect(
+      outcome
+        == Outcome(
+          output: """
+            threads: one at a time
+            processes: one at a time
+            a holder that is killed passes everything on
+            and those that wait are woken
+
+            """, status: 0))
+  }
+
   @Test("A killed run leaves no process, no mount and no file behind")
   func nothingIsLeftBehind() throws {
     func machine() throws -> String {

@@ -23,13 +23,19 @@ enum Workshop {
     .map { "\($0)/python3" }.first { FileManager.default.isExecutableFile(atPath: $0) }
 
   /// The path of a program, built now if it was not before.
-  static func program(_ name: String) throws -> String {
+  ///
+  /// `headers` is a folder of `Sources` that it includes from.
+  static func program(_ name: String, headers: String = "CEngine") throws -> String {
     try built.withLock { built in
       if let path = built[name] { return path }
       try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
       let path = directory.appending(path: name.replacing("/", with: "-")).path
       let source = programs.appending(path: "\(name).c").path
-      let outcome = try Outcome(of: ["clang", "-O1", "-pthread", "-o", path, source])
+      let included = programs.deletingLastPathComponent().deletingLastPathComponent()
+        .appending(path: "Sources/\(headers)").path
+      let outcome = try Outcome(of: [
+        "clang", "-O1", "-pthread", "-I", included, "-o", path, source,
+      ])
       try #require(outcome.status == 0, "\(name) does not compile: \(outcome.output)")
       built[name] = path
       return path

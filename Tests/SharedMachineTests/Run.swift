@@ -49,13 +49,7 @@ final class Run: @unchecked Sendable {
     let image = MachineImage(
       options: options, nodes: nodes, platform: platform.encoded, groupCount: 3)
     let file = directory.appending(path: "machine")
-    var region = [UInt8](repeating: 0, count: image.sharedBytes)
-    unsafe region.withUnsafeMutableBytes { bytes in
-      // SAFETY: the region has room for its lock, which has no address of its own inside.
-      for place in [SharedRegion.lock, SharedRegion.peersLock] {
-        if let start = bytes.baseAddress { unsafe clinux_lock_make(start + place) }
-      }
-    }
+    let region = [UInt8](repeating: 0, count: image.sharedBytes)
     try Data(image.bytes() + region).write(to: file)
   }
 

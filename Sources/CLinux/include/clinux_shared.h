@@ -1,20 +1,23 @@
-// Locks, descriptors and memory that several processes share: thin words over the kernel and pthreads.
+// Locks, descriptors and memory that several processes share: thin words over the kernel.
 // Results below zero are negative errnos.
 #ifndef CLINUX_SHARED_H
 #define CLINUX_SHARED_H
 #include <stddef.h>
 #include <stdint.h>
 
-/// Bytes that a lock takes in shared memory; 16-byte aligned.
+/// Bytes that a lock takes in shared memory; 16-byte aligned. Zeroed memory is a free lock.
 #define CLINUX_LOCK_BYTES 64
 
-/// Makes a process-shared robust lock in zeroed shared memory. Once, before anyone takes it.
-void clinux_lock_make(void *_Nonnull lock);
-/// Takes it. 1 when the last holder died holding it (the lock is taken and usable again), else 0.
+/// Takes a lock, which passes on when its holder dies: 1 when the last one did, else 0. A thread may hold several; in a
+/// child that fork made nobody holds what its parent did.
 int32_t clinux_lock_take(void *_Nonnull lock);
 /// Takes it if that needs no waiting: 1, else 0.
 int32_t clinux_lock_try(void *_Nonnull lock);
+/// Drops a lock that the calling thread holds, in any order.
 void clinux_lock_drop(void *_Nonnull lock);
+/// Before code that may take robust mutexes of the C library while the thread holds locks: they stay the kernel's to
+/// pass on.
+void clinux_lock_settle(void);
 
 /// A description's own lock on the last byte that its file can have (F_OFD_SETLK): dropped by the kernel with its last reference.
 int32_t clinux_hold(int32_t descriptor);
