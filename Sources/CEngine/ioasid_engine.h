@@ -16,7 +16,7 @@ struct ioasid_open_file {
   uint32_t major, minor;  // of the character device that fstat shall show; 0, 0 for a device's anonymous inode
   int32_t descriptor;     // a real kernel descriptor, numbered as the kernel would number it
   uint32_t group;         // a group's number, which names its node; bit 31 stands for `noiommu-` before it
-  uint64_t container;     // what `container` is called with; 0 for a file whose calls are all `ioctl`'s
+  uint64_t container;     // what `container` is called with; 0 where all calls are `ioctl`'s
 };
 
 /// No result of any call.
@@ -36,6 +36,8 @@ struct ioasid_host {
   /// Whether the program ever asked for memory that may be written or executed and not read. The processor reads
   /// it all the same; the kernel does not.
   int32_t (*_Nonnull hides_reading)(void);
+  /// How far from its thread pointer every thread has 48 bytes, 0 at first, for the engine.
+  int64_t thread_words;
 };
 
 /// What the preload asks of the engine.
@@ -45,7 +47,8 @@ struct ioasid_engine {
   int64_t (*_Nonnull open)(uint64_t inode, int32_t flags, struct ioasid_open_file *_Nonnull);
   /// Takes over a descriptor that came by exec, by a socket or by a raw system call.
   int64_t (*_Nonnull adopt)(int32_t descriptor, uint64_t inode, struct ioasid_open_file *_Nonnull);
-  /// Every ioctl with a number of VFIO's of a file that has a `container`.
+  /// MAP_DMA and UNMAP_DMA of a file that has a `container`, which it has where they need no more than a small stack:
+  /// the only calls that are not made on a stack of the preload's.
   int64_t (*_Nonnull container)(uint64_t container, uint64_t request, uint64_t argument);
   /// Every other ioctl but FIOCLEX, FIONCLEX, FIONBIO and FIOASYNC. GET_DEVICE_FD fills `opened` (kind not 0).
   int64_t (*_Nonnull ioctl)(uint64_t file, int32_t descriptor, uint64_t request, uint64_t argument,
@@ -77,9 +80,6 @@ struct ioasid_engine {
   /// Answers how many went; what allows no access ends it. Without memory: how many would be allowed to go.
   uint64_t (*_Nonnull load)(uint64_t registers, void *_Nullable to, uint64_t count);
   uint64_t (*_Nonnull store)(uint64_t registers, const void *_Nullable from, uint64_t count);
-  /// Whether MAP_DMA and UNMAP_DMA want a stack of the preload's, as every other call: an engine that is not optimised,
-  /// or that traces.
-  uint32_t needs_room;
 };
 
 /// The engine's only exported symbol, found with dlsym. Null when the process is in no run.

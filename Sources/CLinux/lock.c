@@ -26,15 +26,17 @@ enum { word_offset = -(long)offsetof(struct lock, entry) };
 _Static_assert(sizeof(struct lock) <= CLINUX_LOCK_BYTES, "a lock fits its place");
 _Static_assert(word_offset == -32, "the word is where glibc told the kernel that words are");
 
-// What a thread is to the kernel. Fork makes another thread of it: what it knows was learnt in the process `process`.
+// What a thread is to the kernel. Fork makes another thread of it: what it knows was learnt in another process.
 struct thread {
-  uint64_t process;
+  uint64_t other;  // the process's number, inverted; 0 knows nothing
   struct robust_list_head *list;
   uint32_t number;
   struct robust_list_head own;  // for a thread that has no list of the C library's
 };
-static _Thread_local struct thread this_thread = {.process = 1};  // of none
-// A number that a forked child finds zeroed.
+static _Thread_local struct thread own_words;
+static int64_t lent_words;
+_Static_assert(sizeof(struct thread) <= 48, "a thread fits what is lent");
+// A number of this process alone, never ~0; a forked child finds 0.
 static _Alignas(4096) struct {
   _Atomic uint64_t number;
   char rest[4088];
@@ -53,7 +55,7 @@ static __attribute__((noinline)) void enroll(struct thread *me) {
   struct robust_list_head *list = 0;
   if (!atomic_load(&process.number)) {
     enter(SYS_madvise, (long)&process, sizeof process, MADV_WIPEONFORK, 0, 0, 0);
-    atomic_compare_exchange_strong(&process.number, &known, clinux_random() | 2);
+    atomic_compare_exchange_strong(&process.number, &known, clinux_random() >> 1 | 1);
   }
   long failure = enter(SYS_get_robust_list, 0, (long)&list, (long)&size, 0, 0, 0);
   if (failure || !list || list->futex_offset != word_offset) {
@@ -63,7 +65,7 @@ static __attribute__((noinline)) void enroll(struct thread *me) {
   }
   me->list = list;
   me->number = (uint32_t)enter(SYS_gettid, 0, 0, 0, 0, 0, 0);
-  me->process = atomic_load(&process.number);
+  me->other = ~atomic_load(&process.number);
 }
 
 // Puts a lock that is held into the list, so that another can be pending. Bit 0 of a link is the kernel's.
@@ -116,8 +118,17 @@ static __attribute__((noinline)) int32_t wait_for(struct lock *lock, uint32_t nu
   }
 }
 
+static inline struct thread *this_thread(void) {
+  if (unlikely(!lent_words)) return &own_words;
+  char *thread;
+  __asm__("mov %%fs:0, %0" : "=r"(thread));
+  return (struct thread *)(thread + lent_words);
+}
+
+void clinux_lock_use(int64_t offset) { lent_words = offset; }
+
 static inline int32_t is_enrolled(const struct thread *me) {
-  return me->process == atomic_load_explicit(&process.number, memory_order_relaxed);
+  return me->other == ~atomic_load_explicit(&process.number, memory_order_relaxed);
 }
 
 // What takes more than a free lock and a thread that holds none.
@@ -135,7 +146,7 @@ static __attribute__((noinline)) int32_t take_slowly(struct lock *lock, struct t
 
 int32_t clinux_lock_take(void *memory) {
   struct lock *lock = memory;
-  struct thread *me = &this_thread;
+  struct thread *me = this_thread();
   uint32_t free = 0;
   if (unlikely(!is_enrolled(me) || me->list->list_op_pending)) return take_slowly(lock, me);
   struct robust_list_head *list = me->list;
@@ -150,7 +161,7 @@ int32_t clinux_lock_take(void *memory) {
 
 int32_t clinux_lock_try(void *memory) {
   struct lock *lock = memory;
-  struct thread *me = &this_thread;
+  struct thread *me = this_thread();
   uint32_t seen = atomic_load_explicit(&lock->word, memory_order_relaxed);
   if (!is_enrolled(me)) enroll(me);
   struct robust_list_head *list = me->list;
@@ -198,6 +209,6 @@ void clinux_lock_drop(void *memory) {
 }
 
 void clinux_lock_settle(void) {
-  struct thread *me = &this_thread;
+  struct thread *me = this_thread();
   if (is_enrolled(me) && me->list->list_op_pending) list_pending(me->list);
 }

@@ -14,6 +14,7 @@ uint32_t cpreload_descriptors[CPRELOAD_DESCRIPTORS];
 _Alignas(64) unsigned char cpreload_slots[CPRELOAD_SLOTS * CPRELOAD_SLOT_BYTES];
 _Alignas(4096) unsigned char cpreload_owner_page[4096];
 __thread uint32_t cpreload_thread_depth __attribute__((tls_model("initial-exec")));
+__thread uint64_t cpreload_thread_lent[6] __attribute__((tls_model("initial-exec")));
 __thread uint64_t cpreload_thread_deferred __attribute__((tls_model("initial-exec")));
 __thread struct cpreload_fault_view cpreload_thread_faults __attribute__((tls_model("initial-exec")));
 struct cpreload_disposition cpreload_dispositions[CPRELOAD_SIGNALS];

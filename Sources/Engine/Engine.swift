@@ -95,8 +95,9 @@ func result(_ body: () throws(Errno) -> Int64) -> Int64 {
 
 extension ioasid_open_file {
   init(_ opened: OpenedFile) {
-    // With a trace every call is a line of `ioctl`'s.
-    let container = currentMachine().isTraced ? nil : opened.file.replica
+    // An engine that is not optimised wants more stack, and with a trace `ioctl` writes the line.
+    let isPlain = !_isDebugAssertConfiguration() && !currentMachine().isTraced
+    let container = isPlain ? opened.file.replica : nil
     self.init(
       file: Token.make(opened.file), kind: opened.kind.rawValue, major: opened.major,
       minor: opened.minor, descriptor: opened.descriptor, group: opened.group,
@@ -203,12 +204,11 @@ private let functions = unsafe ioasid_engine(
     }
     let bytes = unsafe UnsafeRawBufferPointer(start: from, count: Int(clamping: count))
     return unsafe currentMachine().store(bytes, to: UserAddress(registers))
-  }, needs_room: _isDebugAssertConfiguration() ? 1 : 0)
+  })
 
 /// The same functions with a line of the trace for each call.
 private func traced(_ functions: ioasid_engine) -> ioasid_engine {
   var traced = functions
-  traced.needs_room = 1
   unsafe traced.open = { inode, flags, out in
     result { () throws(Errno) in
       let opened = try currentMachine().tracedOpen(inode: inode, flags: flags)
@@ -272,6 +272,7 @@ private let busErrorSignal: Int32 = 7
 public func start(_ host: UnsafePointer<ioasid_host>) -> UnsafePointer<ioasid_engine>? {
   let table = unsafe HostDescriptors(host: host)
   unsafe descriptors = table
+  useThreadWords(unsafe host.pointee.thread_words)
   guard let joined = Machine(directory: RunPaths.run, descriptors: table) else { return nil }
   unsafe machine = .passRetained(joined)
   // Made now: a child must not find it half made.

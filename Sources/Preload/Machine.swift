@@ -134,6 +134,6 @@ private func startEngine() -> Engine? {
   host.pointee = ioasid_host(
     pin: { descriptor, file in hostPin(descriptor, file) }, unpin: { hostUnpin($0) },
     hide: { hostHide($0) }, reveal: { hostReveal($0) },
-    hides_reading: { Int32(cpreload_hides_reading()) })
+    hides_reading: { Int32(cpreload_hides_reading()) }, thread_words: cpreload_lent())
   return unsafeBitCast(start, to: Start.self)(host)
 }

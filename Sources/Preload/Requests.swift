@@ -17,6 +17,12 @@ private func isTranslated(_ request: Word) -> Bool {
   }
 }
 
+/// The numbers of MAP_DMA and UNMAP_DMA, which other kinds of files have for calls of their own.
+@inline(__always)
+private func mapsOrUnmaps(_ request: Word) -> Bool {
+  UInt32(truncatingIfNeeded: request) &- 0x3b71 <= 1
+}
+
 /// KVM_SET_DEVICE_ATTR, by which KVM is told of groups.
 @inline(__always)
 private func tellsKVM(_ request: Word) -> Bool {
@@ -47,16 +53,16 @@ private func nextIoctl(_ descriptor: Word, _ request: Word, _ argument: Word) ->
   next(cpreload_next_ioctl, Call3.self)(descriptor, request, argument)
 }
 
-/// MAP_DMA and UNMAP_DMA are among a container's calls, and are made by the million: whatever is
+/// MAP_DMA and UNMAP_DMA, which programs make by the million, on the caller's stack. Whatever is
 /// out of the ordinary goes to functions of its own.
 @inline(never)
 private func ioctlOfEntered(
   _ descriptor: Word, _ request: Word, _ argument: Word, _ seen: Entry
 ) -> Word {
-  guard isVFIO(request), cpreload_depth() == 0, let index = seen.slot else {
+  guard mapsOrUnmaps(request), _fastPath(cpreload_depth() == 0), let index = seen.slot else {
     return ioctlOfOurs(descriptor, request, argument)
   }
-  let place = slot(index)
+  let place = cpreload_kept(slot(index)).assumingMemoryBound(to: Slot.self)
   let count = place.pointee.references.load(ordering: .relaxed)
   guard count > 0,
     place.pointee.references.weakCompareExchange(
@@ -65,7 +71,7 @@ private func ioctlOfEntered(
   else { return ioctlOfOurs(descriptor, request, argument) }
   guard cell(int(descriptor)).pointee.load(ordering: .acquiring) == seen.bits,
     place.pointee.file.container != 0, let engine = loadedEngine()
-  else { return ioctlOfOurs(descriptor, request, argument, insteadOf: index) }
+  else { return ioctlOfOurs(descriptor, request, argument, insteadOf: seen) }
   cpreload_set_depth(1)
   let result = engine.pointee.container(
     place.pointee.file.container, UInt64(UInt32(truncatingIfNeeded: request)),
@@ -76,22 +82,22 @@ private func ioctlOfEntered(
     place.pointee.references.weakCompareExchange(
       expected: held, desired: held &- 1, ordering: .acquiringAndReleasing
     ).exchanged
-  else { return leave(index, Word(result)) }
+  else { return leave(place, Word(result)) }
   return answer(Word(result))
 }
 
 @inline(never)
 private func ioctlOfOurs(
-  _ descriptor: Word, _ request: Word, _ argument: Word, insteadOf index: Int
+  _ descriptor: Word, _ request: Word, _ argument: Word, insteadOf seen: Entry
 ) -> Word {
-  release(index)
+  drop(seen)
   return ioctlOfOurs(descriptor, request, argument)
 }
 
 @inline(never)
-private func leave(_ index: Int, _ result: Word) -> Word {
+private func leave(_ place: UnsafeMutablePointer<Slot>, _ result: Word) -> Word {
   if cpreload_deferred() != 0 { deliverDeferred() }
-  release(index)
+  release((UnsafeMutableRawPointer(place) - cpreload_slot_memory()) / Int(CPRELOAD_SLOT_BYTES))
   return answer(result)
 }
 
@@ -152,15 +158,7 @@ func request_(
   let file = slot(index).pointee.file, request = UInt64(UInt32(truncatingIfNeeded: request))
   var opened = ioasid_open_file()
   let result = withUnsafeMutablePointer(to: &opened) { opened in
-    // MAP_DMA and UNMAP_DMA
-    if file.kind == ioasid_container.rawValue, request &- 0x3b71 <= 1,
-      engine.pointee.needs_room == 0
-    {
-      return inside {
-        Word(engine.pointee.ioctl(file.file, descriptor, request, bytes(argument), opened))
-      }
-    }
-    return insideWithRoom(
+    insideWithRoom(
       function(engine.pointee.ioctl), Word(bitPattern: UInt(file.file)), Word(descriptor),
       Word(request), argument, word(opened))
   }

@@ -50,13 +50,9 @@ func cell(_ descriptor: Int32) -> UnsafeMutablePointer<Atomic<UInt32>> {
   cpreload_entries().assumingMemoryBound(to: Atomic<UInt32>.self) + Int(descriptor)
 }
 
-private var slotBytes: UInt { UInt(CPRELOAD_SLOT_BYTES) }
-
 @inline(__always)
 func slot(_ index: Int) -> UnsafeMutablePointer<Slot> {
-  // A number first: kept as one, and not as where all slots are and how far in.
-  let address = UInt(bitPattern: cpreload_slot_memory()) &+ UInt(bitPattern: index) &* slotBytes
-  return UnsafeMutablePointer(bitPattern: address).unsafelyUnwrapped
+  (cpreload_slot_memory() + index &* Int(CPRELOAD_SLOT_BYTES)).assumingMemoryBound(to: Slot.self)
 }
 
 /// Whether this is a vfork child: it shares our memory but not our descriptors, so it must not edit

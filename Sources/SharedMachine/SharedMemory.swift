@@ -101,6 +101,9 @@ extension SharedMemory {
   }
 }
 
+/// Lets locks use 48 bytes of each thread, 0 at first, that lie so far from its thread pointer.
+public func useThreadWords(_ offset: Int64) { clinux_lock_use(offset) }
+
 /// A robust lock in shared memory, free where that is zeroed; it lives as long as the mapping that
 /// it lies in.
 @safe struct SharedLock: @unchecked Sendable {

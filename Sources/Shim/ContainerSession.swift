@@ -66,7 +66,7 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   }
 
   /// Makes an admitted MAP_DMA.
-  @inlinable public mutating func map(
+  @inlinable @inline(__always) public mutating func map(
     _ request: MapRequest, for caller: Caller, journal: inout some ContainerJournal
   ) throws(Errno) {
     if request.replacesAddress {
@@ -90,7 +90,7 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   ///
   /// When the backend fails at one mapping, or its dirty bits cannot be written, those before it
   /// are gone.
-  @inlinable public mutating func unmap(
+  @inlinable @inline(__always) public mutating func unmap(
     _ request: UnmapRequest, bitmaps: some DirtyBitmapMemory, journal: inout some ContainerJournal
   ) throws(Errno) -> UInt64 {
     if request.invalidatesAddress || request.bitmap != nil {

@@ -64,6 +64,12 @@ public struct UnmapPlan: Hashable, Sendable, BitwiseCopyable {
 extension ContainerState {
   /// Makes the checks that come before the caller's structure is read.
   @inlinable @inline(__always) public func admit(_ command: ContainerCommand) throws(Rule) {
+    // Nothing is to be said of these two with a driver of type1's.
+    if driver.isType1, command == .map || command == .unmap { return }
+    try check(command)
+  }
+
+  @usableFromInline @inline(never) func check(_ command: ContainerCommand) throws(Rule) {
     switch command {
     case .getAPIVersion, .checkExtension, .setIOMMU: return
     case .getInfo, .map, .unmap, .dirtyPages, .unknown: break

@@ -33,7 +33,8 @@ public enum CallerMemory {
   public static func load<Value: BitwiseCopyable>(
     _ type: Value.Type = Value.self, from address: UserAddress, into value: inout Value
   ) throws(Errno) {
-    let failure = unsafe withUnsafeMutableBytes(of: &value) { bytes in
+    // SAFETY: as many bytes as the value has, so that a guard on the stack has nothing to find.
+    let failure = unsafe _withUnprotectedUnsafeMutableBytes(of: &value) { bytes in
       unsafe clinux_copy(
         bytes.baseAddress, UnsafeRawPointer(bitPattern: UInt(address.rawValue)), bytes.count)
     }
@@ -45,7 +46,8 @@ public enum CallerMemory {
   public static func store<Value: BitwiseCopyable>(
     _ value: Value, to address: UserAddress
   ) throws(Errno) {
-    let failure = unsafe withUnsafeBytes(of: value) { bytes in
+    // SAFETY: as in `load`.
+    let failure = unsafe _withUnprotectedUnsafeBytes(of: value) { bytes in
       unsafe clinux_copy(
         UnsafeMutableRawPointer(bitPattern: UInt(address.rawValue)), bytes.baseAddress, bytes.count)
     }

@@ -15,6 +15,9 @@ int32_t clinux_lock_take(void *_Nonnull lock);
 int32_t clinux_lock_try(void *_Nonnull lock);
 /// Drops a lock that the calling thread holds, in any order.
 void clinux_lock_drop(void *_Nonnull lock);
+/// Lets locks keep what they know of a thread in 48 bytes of it, 0 at first, so far from its thread pointer: nearer than
+/// a library that is loaded late has its own. Before anyone takes a lock.
+void clinux_lock_use(int64_t offset);
 /// Before code that may take robust mutexes of the C library while the thread holds locks: they stay the kernel's to
 /// pass on.
 void clinux_lock_settle(void);

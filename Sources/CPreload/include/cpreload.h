@@ -85,6 +85,12 @@ static inline void *_Nonnull cpreload_entries(void) { return cpreload_descriptor
 extern CPRELOAD_HIDDEN _Alignas(64) unsigned char cpreload_slots[CPRELOAD_SLOTS * CPRELOAD_SLOT_BYTES];
 static inline void *_Nonnull cpreload_slot_memory(void) { return cpreload_slots; }
 
+/// The same address, kept as one word and not as a base and how far from it.
+static inline void *_Nonnull cpreload_kept(void *_Nonnull address) {
+  __asm__("" : "+r"(address));
+  return address;
+}
+
 /// A page of its own, so that the kernel can be asked to wipe it in a forked child.
 extern CPRELOAD_HIDDEN _Alignas(4096) unsigned char cpreload_owner_page[4096];
 static inline void *_Nonnull cpreload_owner(void) { return cpreload_owner_page; }
@@ -146,6 +152,15 @@ extern CPRELOAD_HIDDEN __thread uint64_t cpreload_thread_deferred __attribute__(
 static inline uint64_t cpreload_deferred(void) { return *(volatile uint64_t *)&cpreload_thread_deferred; }
 static inline void cpreload_set_deferred(uint64_t signals) {
   *(volatile uint64_t *)&cpreload_thread_deferred = signals;
+}
+
+/// Words of each thread that the engine has for itself. They are here because the engine, which comes late, would pay a
+/// call for each look at its own.
+extern CPRELOAD_HIDDEN __thread uint64_t cpreload_thread_lent[6] __attribute__((tls_model("initial-exec")));
+static inline int64_t cpreload_lent(void) {
+  const char *thread;
+  __asm__("mov %%fs:0, %0" : "=r"(thread));
+  return (const char *)cpreload_thread_lent - thread;
 }
 
 /// What the program believes of SIGSEGV and SIGBUS in the calling thread.
