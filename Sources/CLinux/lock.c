@@ -118,12 +118,12 @@ static __attribute__((noinline)) int32_t wait_for(struct lock *lock, uint32_t nu
   }
 }
 
-static inline struct thread *this_thread(void) {
-  if (unlikely(!lent_words)) return &own_words;
+static inline struct thread *lent_thread(void) {
   char *thread;
   __asm__("mov %%fs:0, %0" : "=r"(thread));
   return (struct thread *)(thread + lent_words);
 }
+static inline struct thread *this_thread(void) { return lent_words ? lent_thread() : &own_words; }
 
 void clinux_lock_use(int64_t offset) { lent_words = offset; }
 
@@ -144,9 +144,7 @@ static __attribute__((noinline)) int32_t take_slowly(struct lock *lock, struct t
   return died;
 }
 
-int32_t clinux_lock_take(void *memory) {
-  struct lock *lock = memory;
-  struct thread *me = this_thread();
+static inline int32_t take(struct lock *lock, struct thread *me) {
   uint32_t free = 0;
   if (unlikely(!is_enrolled(me) || me->list->list_op_pending)) return take_slowly(lock, me);
   struct robust_list_head *list = me->list;
@@ -157,6 +155,13 @@ int32_t clinux_lock_take(void *memory) {
     return take_slowly(lock, me);
   lock->list = list;
   return 0;
+}
+
+// Apart, so that the other way needs no frame for the call that finds a thread's words.
+static __attribute__((noinline)) int32_t take_by_own_words(struct lock *lock) { return take(lock, &own_words); }
+
+int32_t clinux_lock_take(void *lock) {
+  return likely(lent_words) ? take(lock, lent_thread()) : take_by_own_words(lock);
 }
 
 int32_t clinux_lock_try(void *memory) {

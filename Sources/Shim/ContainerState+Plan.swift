@@ -66,10 +66,12 @@ extension ContainerState {
   @inlinable @inline(__always) public func admit(_ command: ContainerCommand) throws(Rule) {
     // Nothing is to be said of these two with a driver of type1's.
     if driver.isType1, command == .map || command == .unmap { return }
-    try check(command)
+    try Self.check(command, under: driver)
   }
 
-  @usableFromInline @inline(never) func check(_ command: ContainerCommand) throws(Rule) {
+  @usableFromInline @inline(never) static func check(
+    _ command: ContainerCommand, under driver: ContainerDriver
+  ) throws(Rule) {
     switch command {
     case .getAPIVersion, .checkExtension, .setIOMMU: return
     case .getInfo, .map, .unmap, .dirtyPages, .unknown: break
