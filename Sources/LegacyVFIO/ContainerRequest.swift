@@ -47,9 +47,15 @@ public struct MapRequest: Hashable, Sendable, BitwiseCopyable {
   }
 
   /// READ and WRITE.
-  @inlinable public var access: DMAAccess { DMAAccess(rawValue: bits & 3) }
+  @inlinable public var access: DMAAccess {
+    get { DMAAccess(rawValue: bits & 3) }
+    set { bits = bits & 4 | newValue.rawValue }
+  }
   /// VADDR: give an invalidated mapping a new address.
-  @inlinable public var replacesAddress: Bool { bits & 4 != 0 }
+  @inlinable public var replacesAddress: Bool {
+    get { bits & 4 != 0 }
+    set { bits = bits & 3 | (newValue ? 4 : 0) }
+  }
 }
 
 /// The fields of `struct vfio_bitmap`.

@@ -9,8 +9,8 @@ struct ProcessTests {
   @Test(
     "Descriptors behave as a kernel's",
     arguments: [
-      "opens", "permissions", "answers", "status", "duplicates", "hidden", "inherited", "sockets",
-      "children", "threads",
+      "opens", "permissions", "answers", "status", "duplicates", "hidden", "inherited", "unseen",
+      "sockets", "children", "threads",
     ])
   func descriptors(_ promise: String) throws {
     let workshop = try Workshop.shared.get()

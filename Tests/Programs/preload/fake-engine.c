@@ -14,7 +14,7 @@
 #include <unistd.h>
 #include "ioasid_engine.h"
 
-enum { api_version = 0x3b64, set_container = 0x3b68, get_device = 0x3b6a, reset = 0x3b6f };
+enum { api_version = 0x3b64, set_container = 0x3b68, get_device = 0x3b6a, reset = 0x3b6f, map_dma = 0x3b71 };
 /// Requests of the fake alone: how many files are open; sleep inside; hide a descriptor; fault inside.
 enum { count_open = 0x3be0, linger = 0x3be1, hide_one = 0x3be2, fault_inside = 0x3be3, copied = 0x3be4 };
 
@@ -50,7 +50,7 @@ static uint64_t token(uint32_t kind, ino_t inode) {
 }
 
 static void number(struct ioasid_open_file *file) {
-  if (file->kind == ioasid_container) file->major = 10, file->minor = 196;
+  if (file->kind == ioasid_container) file->major = 10, file->minor = 196, file->container = file->file;
   if (file->kind == ioasid_group) file->major = 240, file->minor = 3;
 }
 
@@ -109,6 +109,7 @@ static int64_t fake_ioctl(uint64_t file, int32_t descriptor, uint64_t request, u
     return 0;
   case copied: return (int64_t)files[file].resets;
   case count_open: return live;
+  case map_dma: return files[file].kind == ioasid_container ? (int64_t)argument : -ENOTTY;
   case linger: take(); usleep((useconds_t)argument); give(); return 0;
   case hide_one: return host->hide(open("/dev/null", O_RDWR | O_CLOEXEC));
   case fault_inside: {
@@ -121,6 +122,11 @@ static int64_t fake_ioctl(uint64_t file, int32_t descriptor, uint64_t request, u
   }
   default: return -ENOTTY;
   }
+}
+
+/// A container's own door: it answers one more.
+static int64_t fake_container(uint64_t container, uint64_t request, uint64_t argument) {
+  return fake_ioctl(container, -1, request, argument, 0) + 1;
 }
 
 static int64_t fake_read(uint64_t file, int32_t descriptor, uint64_t address, uint64_t count, int64_t offset) {
@@ -208,7 +214,7 @@ static uint64_t fake_store(uint64_t registers, const void *from, uint64_t count)
 }
 
 static const struct ioasid_engine engine = {
-    .open = fake_open, .adopt = fake_adopt, .ioctl = fake_ioctl, .attribute = fake_attribute,
+    .open = fake_open, .adopt = fake_adopt, .container = fake_container, .ioctl = fake_ioctl, .attribute = fake_attribute,
     .read = fake_read, .write = fake_write, .map = fake_map, .unmap = fake_unmap, .protect = fake_protect,
     .remap = fake_remap, .traps = fake_traps, .covered = fake_covered, .release = fake_release,
     .limits = fake_limits, .fault = fake_fault, .load = fake_load, .store = fake_store,
