@@ -109,7 +109,7 @@ private func ioctlOfUnknown(_ descriptor: Word, _ request: Word, _ argument: Wor
   if !isMisunderstood(request) {
     let before = cpreload_errno().pointee
     let result = next(cpreload_next_ioctl, Call3.self)(descriptor, request, argument)
-    if result != -1 || cpreload_depth() != 0 { return result }
+    if int(result) != -1 || cpreload_depth() != 0 { return result }
     let error = cpreload_errno().pointee
     guard let index = adopt(int(descriptor)) else {
       cpreload_errno().pointee = error
