@@ -7,17 +7,17 @@ enum MapFlag {
   static var locked: Word { 0x2000 }
 }
 
+/// mmap(2); what is not ours goes to `call`.
 @inline(__always)
-private func mapped(
-  _ name: cpreload_next_name, _ address: Word, _ length: Word, _ protection: Word, _ flags: Word,
-  _ descriptor: Word, _ offset: Word
+func mapped(
+  _ address: Word, _ length: Word, _ protection: Word, _ flags: Word, _ descriptor: Word,
+  _ offset: Word, _ call: (Word, Word, Word, Word, Word, Word) -> Word
 ) -> Word {
   if _slowPath(flags & MapFlag.anonymous == 0 && entry(int(descriptor)) != .none) {
     let result = map(address, length, protection, flags, int(descriptor), offset)
     if let result { return answer(result) }
   }
   notice(protection)
-  let call = next(name, Call6.self)
   let result = call(address, length, protection, flags, descriptor, offset)
   if _slowPath(flags & MapFlag.locked != 0) { limitsMayHaveChanged() }
   if _slowPath(flags & MapFlag.fixed != 0), result != -1, let engine = trapping(address, length) {
@@ -71,7 +71,8 @@ private func notice(_ protection: Word) {
 public func interposedMmap(
   _ address: Word, _ length: Word, _ protection: Word, _ flags: Word, _ d: Word, _ offset: Word
 ) -> Word {
-  mapped(cpreload_next_mmap, address, length, protection, flags, d, offset)
+  mapped(
+    address, length, protection, flags, d, offset, next(cpreload_next_mmap, Call6.self))
 }
 
 /// Stands in front of libc's `mmap64`.
@@ -79,7 +80,8 @@ public func interposedMmap(
 public func interposedMmap64(
   _ address: Word, _ length: Word, _ protection: Word, _ flags: Word, _ d: Word, _ offset: Word
 ) -> Word {
-  mapped(cpreload_next_mmap64, address, length, protection, flags, d, offset)
+  mapped(
+    address, length, protection, flags, d, offset, next(cpreload_next_mmap64, Call6.self))
 }
 
 /// Stands in front of libc's `munmap`.

@@ -18,14 +18,14 @@ private func raw(
   _ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Word, _ e: Word, _ f: Word
 ) -> Word? {
   switch number {
-  case 2: interposedOpen(a, b, c)
-  case 9: interposedMmap(a, b, c, d, e, f)
+  case 2: orNode(kernelCall(number, a, b, c), currentDirectory, a, b)
+  case 9: mapped(a, b, c, d, e, f) { kernelCall(9, $0, $1, $2, $3, $4, $5) }
   case 10: interposedMprotect(a, b, c)
-  case 11: interposedMunmap(a, b)
+  case 11: trapping(a, b) == nil ? nil : interposedMunmap(a, b)
   case 13: rawDisposition(a, b, c, d)
   case 14: rawMask(a, b, c, d)
   case 16: interposedIoctl(a, b, c)
-  case 25: interposedMremap(a, b, c, d, e)
+  case 25: d & 2 == 0 && trapping(a, max(b, 1)) == nil ? nil : interposedMremap(a, b, c, d, e)
   case 26: interposedMsync(a, b, c)
   case 28: interposedMadvise(a, b, c)
   case 32: interposedDup(a)
@@ -37,7 +37,7 @@ private func raw(
   case 89: interposedReadlink(a, b, c)
   case 105, 113, 117, 126, 160, 302: rawLimits(number, a, b, c, d)
   case 149: interposedMlock(a, b)
-  case 257: interposedOpenat(a, b, c, d)
+  case 257: orNode(kernelCall(number, a, b, c, d), a, b, c)
   case 267: interposedReadlinkat(a, b, c, d)
   case 275: interposedSplice(a, b, c, d, e, f)
   case 292: interposedDup3(a, b, c)
@@ -48,6 +48,15 @@ private func raw(
   case 437: rawOpenat2(a, b, c, d)
   default: entry(int(a)) == .none ? nil : rawOfOurs(number, a, b, c, d, e)
   }
+}
+
+/// What passes goes to the kernel and not to the function of its name: a library between us and
+/// libc, as allocators are, may come from that function.
+@inline(__always)
+private func kernelCall(
+  _ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Word = 0, _ e: Word = 0, _ f: Word = 0
+) -> Word {
+  next(cpreload_next_syscall, Call7.self)(number, a, b, c, d, e, f)
 }
 
 @inline(never)
