@@ -1,9 +1,12 @@
 // What dlsym(3) finds. As a program: `every NAME…` by libc's handle, `kept` for other handles, and
-// `between` with this file as a library in LD_PRELOAD that stands in front of dup(2).
+// `between` with this file as a library in LD_PRELOAD that stands in front of dup(2), which it takes from libc's handle,
+// and of mmap(2), which it asks of syscall(2).
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #ifdef BETWEEN
@@ -12,6 +15,11 @@ int dup(int descriptor) {
   int (*behind)(int) = (int (*)(int))dlsym(dlopen("libc.so.6", RTLD_LAZY), "dup");
   if (++between_calls > 10) _exit(3);
   return behind(descriptor);
+}
+int between_maps;
+void *mmap(void *at, size_t length, int protection, int flags, int descriptor, off_t offset) {
+  if (++between_maps > 1000) _exit(4);
+  return (void *)syscall(SYS_mmap, at, length, protection, flags, descriptor, offset);
 }
 #else
 
@@ -50,6 +58,9 @@ int main(int count, char **arguments) {
   } else {
     int *calls = dlsym(RTLD_DEFAULT, "between_calls");
     int copy = dup(1);
+    int *maps = dlsym(RTLD_DEFAULT, "between_maps"), before = maps ? *maps : 0;
+    char *page = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    all &= check("a page", page != MAP_FAILED && (*page = 1) && maps && *maps == before + 1);
     all &= check("once", calls && *calls == 1 && copy > 2 && !close(copy));
   }
   if (all) printf("ok\n");
