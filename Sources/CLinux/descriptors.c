@@ -69,6 +69,55 @@ int32_t clinux_find_link(int32_t pid, const char *target, int32_t after) {
   return lowest;
 }
 
+// Whether a process has mapped the file of this name.
+static int maps(int32_t pid, const char *target) {
+  char path[32], window[8192];
+  size_t kept = 0, length = strlen(target);
+  snprintf(path, sizeof path, "/proc/%d/maps", pid);
+  int32_t file = clinux_open(path, O_RDONLY | O_CLOEXEC, 0);
+  if (file < 0) return 0;
+  int found = 0;
+  for (long n; !found && (n = enter(SYS_read, file, (long)(window + kept), (long)(sizeof window - 1 - kept), 0, 0, 0)) > 0;) {
+    size_t filled = kept + (size_t)n;
+    window[filled] = 0;
+    found = strstr(window, target) != 0;
+    kept = filled < length ? filled : length;
+    memmove(window, window + filled - kept, kept);
+  }
+  clinux_close(file);
+  return found;
+}
+
+static int has_description(int32_t pid, int32_t self, const char *target, int32_t besides) {
+  for (int32_t number = -1; (number = clinux_find_link(pid, target, number)) >= 0;) {
+    if (pid == self) {
+      if (number != besides && clinux_is_held(number, 1) == 0) return 1;
+      continue;
+    }
+    int32_t taken = clinux_take_descriptor(pid, number);
+    if (taken < 0) return 1;
+    int32_t another = clinux_is_held(taken, 1);
+    clinux_close(taken);
+    if (another == 0) return 1;
+  }
+  return 0;
+}
+
+int32_t clinux_is_in_use(const char *node, int32_t besides) {
+  char records[2048];
+  int32_t self = (int32_t)enter(SYS_getpid, 0, 0, 0, 0, 0, 0), used = 0;
+  int32_t directory = clinux_open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+  // What cannot be known counts as in use.
+  if (directory < 0) return 1;
+  for (long n; !used && (n = enter(SYS_getdents64, directory, (long)records, sizeof records, 0, 0, 0)) > 0;)
+    for (long at = 0; !used && at < n; at += *(uint16_t *)(records + at + 16)) {
+      int32_t pid = (int32_t)strtol(records + at + 19, 0, 10);
+      used = pid > 0 && (has_description(pid, self, node, besides) || maps(pid, node));
+    }
+  clinux_close(directory);
+  return used;
+}
+
 int32_t clinux_make_parking(uint64_t *name) {
   struct sockaddr_un address = {.sun_family = AF_UNIX};
   socklen_t length = sizeof address;

@@ -195,12 +195,23 @@ final class KernelContainer: KernelObjects, @unchecked Sendable {
     device.descriptor.close()
   }
 
-  /// Gives the device that holds a group away, if it is the one whose device number is asked for.
-  func giveAway(_ number: UInt64, of group: GroupNumber) throws(Errno) -> DeviceDescriptor? {
+  /// Gives the device that holds a group away, if it is the one whose device number is asked for;
+  /// where it `isKept`, the container keeps it too.
+  func giveAway(
+    _ number: UInt64, of group: GroupNumber, isKept: Bool
+  ) throws(Errno) -> DeviceDescriptor? {
     guard let device = try claimed(group),
       clinux_device_number(device.descriptor.rawValue) == number
     else { return nil }
-    taken[try index(of: group)] = nil
+    let index = try index(of: group)
+    guard isKept else {
+      taken[index] = nil
+      return device.descriptor
+    }
+    // The program gets the number that is the lowest.
+    let copy = clinux_duplicate(device.descriptor.rawValue, device.descriptor.rawValue + 1)
+    guard copy >= 0 else { throw Errno(rawValue: -copy) }
+    taken[index] = ClaimedDevice(descriptor: DeviceDescriptor(rawValue: copy), id: device.id)
     return device.descriptor
   }
 

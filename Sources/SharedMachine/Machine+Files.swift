@@ -50,6 +50,7 @@ struct ExclusiveMachine {
     for index in machine.groups.indices {
       let container = machine.container(ofGroupAt: index)
       guard container != 0 else { continue }
+      disableUnused(ofGroupAt: index)
       if !group(index).isOpen { leave(index) } else { holdAgain(index) }
     }
     machine.kernel?.closeUnused(in: self)

@@ -59,7 +59,7 @@ extension KernelMachine {
     let node = try openNode(of: device)
     let number = clinux_device_number(node.rawValue)
     node.close()
-    if let kept = try objects.giveAway(number, of: group) { return kept }
+    if let own = try objects.giveAway(number, of: group, isKept: isKept(device)) { return own }
     objects.settle()
     let opened = try openNode(of: device)
     do throws(Errno) {

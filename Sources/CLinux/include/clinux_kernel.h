@@ -25,6 +25,11 @@ int32_t clinux_is_process(int32_t pid);
 /// The lowest descriptor above `after` whose link in the /proc/PID/fd of a process is `target`; 0 is this process.
 int32_t clinux_find_link(int32_t pid, const char *_Nonnull target, int32_t after);
 
+/// Whether some process has, under another number of this process than `besides`, the description that holds a device's
+/// node alone, or has registers of it mapped. A process that cannot be looked at has not; one that lets its links be
+/// read and nothing taken has.
+int32_t clinux_is_in_use(const char *_Nonnull node, int32_t besides);
+
 /// A place where open files wait that no process has a descriptor of: a socket that sends to itself. It lives as long
 /// as a descriptor of it; with it goes what it keeps. `name` tells it from all others.
 int32_t clinux_make_parking(uint64_t *_Nonnull name);
