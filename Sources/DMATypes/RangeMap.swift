@@ -80,7 +80,8 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
   @inlinable func cursor(atOrAfter start: UInt64) -> Cursor? {
     // Starts at or above s are those above s − 1; for 0 that is all of them.
     guard let leaf = tree.leaf(for: start == 0 ? 0 : start - 1) else { return nil }
-    return Cursor(leaf: leaf, index: start == 0 ? 0 : leaf.upperBound(start - 1)).normalized
+    let index = start == 0 ? leaf.first : leaf.upperBound(start - 1)
+    return Cursor(leaf: leaf, index: index).normalized
   }
 
   /// Adds a range, which must overlap no other.
@@ -130,7 +131,7 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
   @inlinable @inline(__always)
   public mutating func insert(_ range: IOVARange, _ value: Value, at place: Place) {
     makeUnique()
-    guard let cursor = tree.cursor(at: place), cursor.leaf.count < Leaf.capacity else {
+    guard let cursor = tree.cursor(at: place), cursor.leaf.hasRoom else {
       return insert(range, value)
     }
     tree.insert(start: range.start.rawValue, last: range.last.rawValue, value, at: cursor)
@@ -195,7 +196,7 @@ extension RangeMap: Sequence {
     /// The next element, or nil at the end.
     @inlinable public mutating func next() -> Element? {
       guard let here = place else { return nil }
-      if here.index == 0 { here.leaf.next?.prefetch() }
+      if here.index == here.leaf.first { here.leaf.next?.prefetch() }
       place = here.successor
       return here.element
     }

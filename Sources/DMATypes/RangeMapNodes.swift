@@ -8,14 +8,14 @@ public import CLinux
 // its neighbours. Indices are below the node's count, which never exceeds its capacity; both are
 // the duty of RangeMapTree.swift, and `isConsistent` checks them.
 
-/// The index of the first key above `key` among `count` ascending keys at the front of a column of
-/// `room`, 32 or 64, whose other places hold the greatest number.
+/// The index of the first key above `key` in a column of `room`, 32 or 64, whose keys ascend and
+/// end before `end`. Behind them it holds the greatest number; before them there may be zeros.
 ///
 /// Each step leaves a quarter: its three loads do not wait for one another, as those of a binary
 /// search do. No branch depends on a key: to guess one wrong costs more than all of them.
 @inlinable @inline(__always)
 func upperBound(
-  _ keys: UnsafeMutablePointer<UInt64>, _ count: Int, in room: Int, _ key: UInt64
+  _ keys: UnsafeMutablePointer<UInt64>, _ end: Int, in room: Int, _ key: UInt64
 ) -> Int {
   var index = 0
   var span = room
@@ -34,7 +34,7 @@ func upperBound(
     place &+= 1
   }
   // The greatest number is not below itself.
-  return index < count ? index : count
+  return index < end ? index : end
 }
 
 /// What the unused places of a column of keys hold.
@@ -80,6 +80,9 @@ func shift<T: BitwiseCopyable>(
 
 extension RangeMap {
   /// A node that holds ranges, linked to its neighbours in order.
+  ///
+  /// Its ranges lie at the indices from `first` to below `end`: what is removed in ascending order
+  /// moves nothing. The places before them hold zeros for keys, which every search passes.
   @safe @usableFromInline struct Leaf {
     @usableFromInline let base: UnsafeMutableRawPointer
     @inlinable init(base: UnsafeMutableRawPointer) { unsafe self.base = base }
@@ -87,7 +90,7 @@ extension RangeMap {
     // Few, because a change moves half of them on average; the fan-out that keeps the tree low is
     // that of the nodes above.
     @inlinable static var capacity: Int { 32 }
-    // Count, previous and next leaf, and eight bytes that keep the columns aligned to 16.
+    // End, first, previous and next leaf.
     @inlinable static var headerBytes: Int { 32 }
     @inlinable static var byteCount: Int {
       headerBytes + capacity * (8 + MemoryLayout<Rest>.stride)
@@ -107,7 +110,8 @@ extension RangeMap {
     @inlinable static func allocate(in pool: BlockPool) -> Self {
       precondition(MemoryLayout<Rest>.alignment <= 16)
       let leaf = unsafe Self(base: pool.allocate())
-      leaf.count = 0
+      leaf.end = 0
+      leaf.first = 0
       leaf.previous = nil
       leaf.next = nil
       unsafe leaf.starts.initialize(repeating: .max, count: capacity)
@@ -117,23 +121,30 @@ extension RangeMap {
     /// A leaf with the same ranges and no neighbours.
     @inlinable func clone(in pool: BlockPool) -> Self {
       let leaf = Self.allocate(in: pool)
-      unsafe leaf.starts.update(from: starts, count: count)
-      unsafe leaf.rests.update(from: rests, count: count)
-      leaf.count = count
+      unsafe leaf.starts.update(from: starts + first, count: count)
+      unsafe leaf.rests.update(from: rests + first, count: count)
+      leaf.end = count
       return leaf
     }
 
-    @inlinable var count: Int {
+    /// One past the index of the last range.
+    @inlinable var end: Int {
       get { unsafe base.load(as: Int.self) }
       nonmutating set { unsafe base.storeBytes(of: newValue, as: Int.self) }
     }
-    @inlinable var previous: Leaf? {
-      get { neighbour(at: 8) }
-      nonmutating set { setNeighbour(newValue, at: 8) }
+    /// The index of the first range.
+    @inlinable var first: Int {
+      get { unsafe base.load(fromByteOffset: 8, as: Int.self) }
+      nonmutating set { unsafe base.storeBytes(of: newValue, toByteOffset: 8, as: Int.self) }
     }
-    @inlinable var next: Leaf? {
+    @inlinable var count: Int { end &- first }
+    @inlinable var previous: Leaf? {
       get { neighbour(at: 16) }
       nonmutating set { setNeighbour(newValue, at: 16) }
+    }
+    @inlinable var next: Leaf? {
+      get { neighbour(at: 24) }
+      nonmutating set { setNeighbour(newValue, at: 24) }
     }
     @inlinable func neighbour(at offset: Int) -> Leaf? {
       let base = unsafe base.load(fromByteOffset: offset, as: UnsafeMutableRawPointer?.self)
@@ -175,36 +186,61 @@ extension RangeMap {
 
     /// The index of the first range that starts above `start`.
     @inlinable @inline(__always) func upperBound(_ start: UInt64) -> Int {
-      unsafe DMATypes.upperBound(starts, count, in: Self.capacity, start)
+      unsafe DMATypes.upperBound(starts, end, in: Self.capacity, start)
     }
 
+    /// Whether another range fits in behind the last place.
+    @inlinable @inline(__always) var hasRoom: Bool { end < Self.capacity }
+
+    /// Moves the ranges to the front, so that all free places lie behind them.
+    @inlinable func compact() {
+      let (count, end) = (self.count, self.end)
+      guard first > 0 else { return }
+      unsafe closeGap(starts, at: 0, first, count: end)
+      unsafe closeGap(rests, at: 0, first, count: end)
+      unsafe clearKeys(starts, from: count, to: end)
+      first = 0
+      self.end = count
+    }
+
+    /// Enters a range in a leaf that has room.
     @inlinable @inline(__always)
     func insert(start: UInt64, last: UInt64, _ value: Value, at index: Int) {
-      let count = self.count
-      unsafe openGap(starts, at: index, count: count)
-      unsafe openGap(rests, at: index, count: count)
+      let end = self.end
+      unsafe openGap(starts, at: index, count: end)
+      unsafe openGap(rests, at: index, count: end)
       unsafe starts[index] = start
       unsafe rests[index] = Rest(last: last, value: value)
-      self.count = count &+ 1
+      self.end = end &+ 1
     }
 
-    @inlinable @inline(__always) func remove(at index: Int) {
-      let count = self.count
-      unsafe closeGap(starts, at: index, count: count)
-      unsafe closeGap(rests, at: index, count: count)
-      unsafe starts[count &- 1] = .max
-      self.count = count &- 1
+    /// Removes a range; the index of the one behind it from then on.
+    @inlinable @inline(__always) func remove(at index: Int) -> Int {
+      let end = self.end
+      // A last one goes from the end, so that an emptied leaf is as it was.
+      if index == first, index &+ 1 < end {
+        unsafe starts[index] = 0
+        first = index &+ 1
+        return index &+ 1
+      }
+      unsafe closeGap(starts, at: index, count: end)
+      unsafe closeGap(rests, at: index, count: end)
+      unsafe starts[end &- 1] = .max
+      self.end = end &- 1
+      return index
     }
 
     /// Moves ranges to or from the next leaf until this one holds `goal`.
     @inlinable func share(with right: Leaf, goal: Int) {
+      compact()
+      right.compact()
       let (mine, its) = (count, right.count)
       unsafe shift(starts, mine, right.starts, its, goal: goal)
       unsafe shift(rests, mine, right.rests, its, goal: goal)
       unsafe clearKeys(starts, from: goal, to: mine)
       unsafe clearKeys(right.starts, from: mine + its - goal, to: its)
-      count = goal
-      right.count = mine + its - goal
+      end = goal
+      right.end = mine + its - goal
     }
 
     /// Puts an empty leaf after this one in the chain.
@@ -229,12 +265,14 @@ extension RangeMap {
     @inlinable init(base: UnsafeMutableRawPointer) { unsafe self.base = base }
 
     @inlinable static var capacity: Int { 64 }
+    // Count, and a zero: see `Node.count`.
     @inlinable static var headerBytes: Int { 16 }
     @inlinable static var byteCount: Int { headerBytes + capacity * 16 }
 
     @inlinable static func allocate() -> Self {
       let inner = unsafe Self(base: .allocate(byteCount: byteCount, alignment: 16))
       inner.count = 0
+      unsafe inner.base.storeBytes(of: 0, toByteOffset: 8, as: Int.self)
       unsafe inner.keys.initialize(repeating: .max, count: capacity)
       return inner
     }
@@ -299,8 +337,10 @@ extension RangeMap {
 
     @inlinable var leaf: Leaf { unsafe Leaf(base: base) }
     @inlinable var inner: Inner { unsafe Inner(base: base) }
-    /// How many ranges or children it holds: both kinds begin with it.
-    @inlinable var count: Int { unsafe base.load(as: Int.self) }
+    /// How many ranges or children it holds: both kinds begin with where these end and begin.
+    @inlinable var count: Int {
+      unsafe base.load(as: Int.self) &- base.load(fromByteOffset: 8, as: Int.self)
+    }
   }
 
   /// A place in the chain of leaves.
@@ -322,28 +362,30 @@ extension RangeMap {
 
     /// This place, or the first of the next leaf when it is one past the end of its own.
     @inlinable var normalized: Cursor? {
-      if index < leaf.count { return self }
-      return leaf.next.map { Cursor(leaf: $0, index: 0) }
+      if index < leaf.end { return self }
+      return leaf.next.map { Cursor(leaf: $0, index: $0.first) }
     }
     /// Whether a range lies here for certain: above the one before, and below the one behind.
     @inlinable @inline(__always) func isGap(for range: IOVARange) -> Bool {
-      guard index > 0, leaf.last(at: index &- 1) < range.start.rawValue else { return false }
+      guard index > leaf.first, leaf.last(at: index &- 1) < range.start.rawValue else {
+        return false
+      }
       // What is free behind the last one of a leaf may belong to the next leaf.
-      guard index < leaf.count else { return leaf.next == nil }
+      guard index < leaf.end else { return leaf.next == nil }
       return leaf.start(at: index) > range.last.rawValue
     }
 
     /// The place of whichever holds the address, the one behind or the one before; nil for neither.
     @inlinable @inline(__always) func neighbour(holding address: UInt64) -> Cursor? {
-      if index < leaf.count, start <= address, address <= last { return self }
+      if index < leaf.end, start <= address, address <= last { return self }
       let before = Cursor(leaf: leaf, index: index &- 1)
-      return index > 0 && before.start <= address && address <= before.last ? before : nil
+      return index > leaf.first && before.start <= address && address <= before.last ? before : nil
     }
 
     @inlinable var successor: Cursor? { Cursor(leaf: leaf, index: index + 1).normalized }
     @inlinable var predecessor: Cursor? {
-      if index > 0 { return Cursor(leaf: leaf, index: index - 1) }
-      return leaf.previous.map { Cursor(leaf: $0, index: $0.count - 1) }
+      if index > leaf.first { return Cursor(leaf: leaf, index: index - 1) }
+      return leaf.previous.map { Cursor(leaf: $0, index: $0.end - 1) }
     }
   }
 }

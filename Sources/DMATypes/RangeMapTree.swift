@@ -81,7 +81,7 @@ extension RangeMap {
       place.revision == revision ? place.cursor : nil
     }
 
-    /// Right above the last change: in a leaf of the tree, its count at most. Changes come side by
+    /// Right above the last change: in a leaf of the tree, its end at most. Changes come side by
     /// side, so that the next is looked for here first.
     @inlinable var finger: Cursor? {
       get { unsafe state.pointee.finger }
@@ -109,7 +109,7 @@ extension RangeMap.Tree {
   @usableFromInline typealias Inner = RangeMap<Value>.Inner
   @usableFromInline typealias Cursor = RangeMap<Value>.Cursor
 
-  /// Enters a range where a look-up for it ended, in a leaf that is not full.
+  /// Enters a range where a look-up for it ended, in a leaf that has room.
   @inlinable @inline(__always) func insert(
     start: UInt64, last: UInt64, _ value: Value, at cursor: Cursor
   ) {
@@ -139,6 +139,7 @@ extension RangeMap.Tree {
       isRightmost = isRightmost && index == parent.count - 1
       node = parent.child(at: index)
     }
+    if !node.leaf.hasRoom { node.leaf.compact() }
     let index = node.leaf.upperBound(start)
     finger = Cursor(leaf: node.leaf, index: index + 1)
     node.leaf.insert(start: start, last: last, value, at: index)
@@ -214,7 +215,7 @@ extension RangeMap.Tree {
   @inlinable @inline(__always) func isSettled(_ leaf: Leaf) -> Bool {
     let count = leaf.count
     if count > Leaf.capacity / 2 || height == 0 { return true }
-    guard count > Leaf.capacity / 4 else { return false }
+    guard count > 1 else { return false }
     // Neighbours of another parent are looked at, too: it costs the removal a search at worst.
     let most = Leaf.capacity - Leaf.capacity / 8
     if let previous = leaf.previous, previous.count &+ count <= most { return false }
@@ -226,14 +227,14 @@ extension RangeMap.Tree {
   @inlinable @inline(__always) func remove(at cursor: Cursor) {
     revision.advance()
     count &-= 1
-    finger = cursor
-    cursor.leaf.remove(at: cursor.index)
+    finger = Cursor(leaf: cursor.leaf, index: cursor.leaf.remove(at: cursor.index))
   }
 
   @inlinable @inline(never) func remove(start: UInt64) -> RangeMap<Value>.Element? {
     revision.advance()
     guard var node = root else { return nil }
     var level = height
+    var above: Inner?
     while level > 0 {
       let parent = node.inner
       let index = parent.childIndex(for: start)
@@ -241,23 +242,43 @@ extension RangeMap.Tree {
         refill(under: parent, at: index, level: level - 1)
       }
       node = parent.child(at: parent.childIndex(for: start))
-      if level == height, parent.count == 1 { dropRoot(leaving: node) }
+      if level == height, parent.count == 1 {
+        dropRoot(leaving: node)
+        above = nil
+      } else {
+        above = parent
+      }
       level -= 1
     }
     let leaf = node.leaf
     // Its leaf may be gone.
     finger = nil
     let index = leaf.upperBound(start) - 1
-    guard index >= 0, leaf.start(at: index) == start else { return nil }
+    guard index >= leaf.first, leaf.start(at: index) == start else { return nil }
     let removed = leaf.element(at: index)
-    leaf.remove(at: index)
-    finger = Cursor(leaf: leaf, index: index)
+    let next = leaf.remove(at: index)
     count -= 1
+    if leaf.count == 0, let above {
+      drop(leaf, under: above, at: above.childIndex(for: start))
+    } else {
+      finger = Cursor(leaf: leaf, index: next)
+    }
     return removed
   }
 
+  /// Gives an empty leaf back, which is not its parent's only child.
+  @inlinable func drop(_ leaf: Leaf, under parent: Inner, at index: Int) {
+    // The first child's key is the parent's own.
+    if index == 0 { parent.setKey(parent.key(at: 0), at: 1) }
+    parent.remove(at: index)
+    leaf.unlink()
+    leaf.free(to: leaves)
+    leafCount -= 1
+    if parent.count == 1, height == 1 { dropRoot(leaving: parent.child(at: 0)) }
+  }
+
   /// Joins a small child with a neighbour when one node holds both with room to spare; otherwise
-  /// lets it take from one when it is down to a quarter.
+  /// lets it take from one when it is down to a quarter. A leaf drains: its neighbours are full.
   @inlinable func refill(under parent: Inner, at index: Int, level: Int) {
     guard parent.count > 1 else { return }
     let capacity = capacity(level: level)
@@ -269,7 +290,7 @@ extension RangeMap.Tree {
         return parent.remove(at: left + 1)
       }
     }
-    guard parent.child(at: index).count <= capacity / 4 else { return }
+    guard level > 0, parent.child(at: index).count <= capacity / 4 else { return }
     let left = index > 0 ? index - 1 : 0
     let total = parent.child(at: left).count + parent.child(at: left + 1).count
     share(under: parent, left: left, level: level, goal: total / 2)
@@ -378,8 +399,10 @@ extension RangeMap.Tree {
     _ leaf: Leaf, from low: UInt64, below high: UInt64?, _ seen: inout Census
   ) -> Bool {
     guard leaf.previous?.identity == seen.lastLeaf?.identity else { return false }
-    for index in leaf.count..<Leaf.capacity where leaf.start(at: index) != .max { return false }
-    for index in 0..<leaf.count {
+    guard leaf.first >= 0, leaf.first <= leaf.end else { return false }
+    for index in 0..<leaf.first where leaf.start(at: index) != 0 { return false }
+    for index in leaf.end..<Leaf.capacity where leaf.start(at: index) != .max { return false }
+    for index in leaf.first..<leaf.end {
       let (start, last) = (leaf.start(at: index), leaf.last(at: index))
       guard start >= low, last >= start else { return false }
       if let high, start >= high { return false }
@@ -390,7 +413,7 @@ extension RangeMap.Tree {
     seen.leaves += 1
     seen.lastLeaf = leaf
     if let finger, finger.leaf.identity == leaf.identity {
-      guard finger.index >= 0, finger.index <= leaf.count else { return false }
+      guard finger.index >= leaf.first, finger.index <= leaf.end else { return false }
       seen.hasFinger = true
     }
     return true

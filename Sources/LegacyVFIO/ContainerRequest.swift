@@ -90,7 +90,8 @@ public struct UnmapRequest: Hashable, Sendable, BitwiseCopyable {
 
   /// States the fields.
   @inlinable public init(
-    all: Bool, invalidatesAddress: Bool, bitmap: BitmapArgument?, iova: IOVA, size: UInt64
+    all: Bool = false, invalidatesAddress: Bool = false, bitmap: BitmapArgument? = nil,
+    iova: IOVA, size: UInt64
   ) {
     self.all = all
     self.invalidatesAddress = invalidatesAddress

@@ -2,6 +2,8 @@ public import DMATypes
 
 /// Whoever answers container calls: the shim's session, the oracle, a recorder around either.
 public protocol ContainerServer {
+  /// Whether MAP_DMA and UNMAP_DMA are admitted: asked first, because it costs less than `admit`.
+  var admitsMappings: Bool { get }
   /// Makes the checks that come before the caller's structure is read.
   mutating func admit(_ command: ContainerCommand) throws(Errno)
   /// Makes an admitted call.
@@ -13,9 +15,13 @@ public protocol ContainerServer {
   mutating func map(_ request: MapRequest) throws(Errno)
   /// Makes an admitted UNMAP_DMA; the bytes of the mappings that went.
   mutating func unmap(_ request: UnmapRequest) throws(Errno) -> UInt64
+  /// The same without flags, as most are: two numbers cost less to hand over than a request.
+  mutating func unmap(_ iova: IOVA, size: UInt64) throws(Errno) -> UInt64
 }
 
 extension ContainerServer {
+  /// Left to `admit`.
+  @inlinable public var admitsMappings: Bool { false }
   /// By way of `perform`.
   @inlinable public mutating func map(_ request: MapRequest) throws(Errno) {
     _ = try perform(.map(request))
@@ -24,6 +30,10 @@ extension ContainerServer {
   @inlinable public mutating func unmap(_ request: UnmapRequest) throws(Errno) -> UInt64 {
     guard case .unmapped(let byteCount) = try perform(.unmap(request)) else { return 0 }
     return byteCount
+  }
+  /// By way of a request.
+  @inlinable public mutating func unmap(_ iova: IOVA, size: UInt64) throws(Errno) -> UInt64 {
+    try unmap(UnmapRequest(iova: iova, size: size))
   }
 }
 

@@ -311,6 +311,8 @@ struct ReplicaContent: ContainerServer {
   }
 
   @inline(__always)
+  var admitsMappings: Bool { session.admitsMappings }
+
   func admit(_ command: ContainerCommand) throws(Errno) { try session.admit(command) }
 
   mutating func perform(_ request: ContainerRequest) throws(Errno) -> ContainerReply {
@@ -332,6 +334,13 @@ struct ReplicaContent: ContainerServer {
   }
 
   @inline(__always)
+  mutating func unmap(_ iova: IOVA, size: UInt64) throws(Errno) -> UInt64 {
+    let request = UnmapRequest(iova: iova, size: size)
+    if _slowPath(session.hasPins) { return try unmap(request) }
+    return try session.unmap(request, bitmaps: CallerBitmaps(), journal: &journal)
+  }
+
+  @inline(never)
   mutating func unmap(_ request: UnmapRequest) throws(Errno) -> UInt64 {
     if _slowPath(session.hasPins) { try letGo(before: request) }
     if request.invalidatesAddress { findFreePlaces() }

@@ -42,8 +42,10 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
     set { container.parameters = newValue }
   }
 
+  /// Whether MAP_DMA and UNMAP_DMA are admitted, told at less cost than by `admit`.
+  @inlinable @inline(__always) public var admitsMappings: Bool { container.driver.isType1 }
   /// Makes the checks that come before the caller's structure is read.
-  @inlinable @inline(__always) public func admit(_ command: ContainerCommand) throws(Errno) {
+  public func admit(_ command: ContainerCommand) throws(Errno) {
     do throws(Rule) { try container.admit(command) } catch { throw error.errno }
   }
 

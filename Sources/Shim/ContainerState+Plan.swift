@@ -62,16 +62,9 @@ public struct UnmapPlan: Hashable, Sendable, BitwiseCopyable {
 }
 
 extension ContainerState {
-  /// Makes the checks that come before the caller's structure is read.
-  @inlinable @inline(__always) public func admit(_ command: ContainerCommand) throws(Rule) {
-    // Nothing is to be said of these two with a driver of type1's.
-    if driver.isType1, command == .map || command == .unmap { return }
-    try Self.check(command, under: driver)
-  }
-
-  @usableFromInline @inline(never) static func check(
-    _ command: ContainerCommand, under driver: ContainerDriver
-  ) throws(Rule) {
+  /// Makes the checks that come before the caller's structure is read. Nothing is to be said of
+  /// MAP_DMA and UNMAP_DMA with a driver of type1's.
+  public func admit(_ command: ContainerCommand) throws(Rule) {
     switch command {
     case .getAPIVersion, .checkExtension, .setIOMMU: return
     case .getInfo, .map, .unmap, .dirtyPages, .unknown: break

@@ -44,16 +44,20 @@ public enum ContainerCodec {
     do throws(Errno) {
       // These two first, each with its own copy of the checks.
       if number == mapNumber {
-        try server.admit(.map)
+        if !server.admitsMappings { try server.admit(.map) }
         var head = MapLayout()
         try server.map(try mapRequest(UserAddress(argument), &head))
         return 0
       }
       if number == unmapNumber {
-        try server.admit(.unmap)
+        if !server.admitsMappings { try server.admit(.unmap) }
         var head = UnmapLayout()
-        let request = try unmapRequest(UserAddress(argument), &head)
-        head.size = try server.unmap(request)
+        try load(&head, from: UserAddress(argument))
+        if head.flags == 0 {
+          head.size = try server.unmap(IOVA(head.iova), size: head.size)
+        } else {
+          head.size = try server.unmap(unmapRequest(head, UserAddress(argument)))
+        }
         try answer(head, to: UserAddress(argument))
         return 0
       }
@@ -140,15 +144,21 @@ public enum ContainerCodec {
     return ContainerCall(request: .map(request), argsz: head.argsz, flags: head.flags)
   }
 
-  /// Reads an UNMAP_DMA, and its head as it stands there.
-  @inlinable @inline(__always) static func unmapRequest(
-    _ argument: UserAddress, _ head: inout UnmapLayout
-  ) throws(Errno) -> UnmapRequest {
+  /// Reads the head of an UNMAP_DMA.
+  @inlinable @inline(__always) static func load(
+    _ head: inout UnmapLayout, from argument: UserAddress
+  ) throws(Errno) {
     try CallerMemory.load(from: argument, into: &head)
     guard head.argsz >= MemoryLayout<UnmapLayout>.size, head.flags & ~7 == 0 else {
       throw .invalidArgument
     }
-    return UnmapRequest(
+  }
+
+  /// What an UNMAP_DMA asks whose head was read.
+  @usableFromInline @inline(never) static func unmapRequest(
+    _ head: UnmapLayout, _ argument: UserAddress
+  ) throws(Errno) -> UnmapRequest {
+    UnmapRequest(
       all: head.flags & 2 != 0, invalidatesAddress: head.flags & 4 != 0,
       bitmap: head.flags & 1 != 0 ? try bitmap(of: head, argument) : nil, iova: IOVA(head.iova),
       size: head.size)
@@ -175,7 +185,8 @@ public enum ContainerCodec {
 
   private static func decodeUnmap(_ argument: UserAddress) throws(Errno) -> ContainerCall {
     var head = UnmapLayout()
-    let request = try unmapRequest(argument, &head)
+    try load(&head, from: argument)
+    let request = try unmapRequest(head, argument)
     return ContainerCall(request: .unmap(request), argsz: head.argsz, flags: head.flags)
   }
 

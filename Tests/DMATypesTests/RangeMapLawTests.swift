@@ -147,6 +147,48 @@ struct RangeMapLawTests {
     #expect(map.isEmpty && map.tree.isConsistent(), replay)
   }
 
+  /// What comes above and goes below, as rings do it: leaves lose their first ranges, get some of
+  /// them back, and are copied while places at their front are free.
+  @Test(arguments: [1, 5, 31, 32, 33, 100, 700], [9, 10] as [UInt64])
+  func aWindowThatMovesUpIsTheSortedArray(_ width: Int, _ seed: UInt64) {
+    var random = SplitMix64(seed: seed)
+    var map = RangeMap<UInt64>()
+    var model = Model()
+    let replay: Comment = "width \(width) seed \(seed)"
+    var top: UInt64 = 0
+    func add(_ start: UInt64) {
+      let range = IOVARange(start: IOVA(start), last: IOVA(start))
+      guard let gap = map.gap(for: range) else { return }
+      map.insert(range, start, at: gap)
+      model.insert(range, start)
+    }
+    for step in 0..<4_000 {
+      if random.next() % 2 == 0 || model.elements.isEmpty {
+        add(top)
+        top += random.next() % 3 + 1
+      }
+      let lowest = model.elements[0].range.start
+      if model.elements.count > width, let place = map.place(holding: lowest) {
+        map.remove(startingAt: lowest, at: place)
+        #expect(model.remove(startingAt: lowest) != nil, replay)
+        #expect(map.firstStarting(atOrAfter: IOVA(0)) == model.elements.first, replay)
+        if random.next() % 4 == 0 { add(lowest.rawValue) }
+        if random.next() % 4 == 0 { add(lowest.rawValue &+ random.next() % 4) }
+      }
+      let probe = IOVARange(start: IOVA(random.next() % (top + 1)), last: IOVA(top))
+      agree(map, model, at: probe, replay)
+      guard step % 50 == 0 else { continue }
+      #expect(map.tree.isConsistent(), replay)
+      let copy = map
+      // Above what was put back, too.
+      top += 4
+      add(top)
+      top += 1
+      #expect(copy.count == map.count - 1 && copy.tree.isConsistent(), replay)
+      #expect(Array(map) == model.elements, replay)
+    }
+  }
+
   @Test(arguments: [4, 5] as [UInt64])
   func deepTreesKeepTheirShape(_ seed: UInt64) {
     var random = SplitMix64(seed: seed)
