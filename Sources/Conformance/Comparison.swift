@@ -54,8 +54,7 @@ public struct Comparison {
       report.shards[entrant.part] = [shard.number]
       for version in 1...2 { report.tallies[Entry(entrant.part, version: version)] = Tally() }
     }
-    let witnesses =
-      [World.lab, .labWithPins].contains { $0.name == campaign.world.name } ? Ledger.rows : []
+    let witnesses = Ledger.rows.filter { $0.occurs(campaign.world) }
     let indices = campaign.indices(of: shard, witnesses: witnesses.count)
     for (done, index) in indices.enumerated() {
       looks.begin(script: done, of: indices.count)
@@ -107,7 +106,7 @@ public struct Comparison {
     looks.isFree = true
     defer { looks.isFree = false }
     for entrant in entrants where row.contestants.contains(entrant.name) {
-      let script = row.script
+      let script = row.script(on: campaign.world)
       let result = Self.compare(script, entrant, .clean)
       let witness = Report.Witness(row: row.name, contestant: entrant.name)
       report.witnesses[witness, default: 0] += result.tally.documented[row.name] == nil ? 0 : 1
@@ -148,7 +147,11 @@ public struct Comparison {
       let expected = oracle.perform(call)
       let actual = contestant.perform(call)
       defer { past.append((call, expected)) }
-      if actual == .unseen { continue }
+      if actual == .unseen {
+        // A write that no device was made to do changed no memory.
+        if call.verb == .deviceWrite { oracle = before }
+        continue
+      }
       if call.verb.isLook { result.tally.looks += 1 }
       if actual == expected {
         result.tally.agreements += 1

@@ -139,9 +139,11 @@ public struct KernelMachine: Sendable {
       interruptsAreSafe: true, iommu: nil)
     guard let iommu = try? backend.prepare(facts).iommu else { return nil }
     let (reserved, relaxable) = regions(of: number)
+    // What type1 would say, who gives away the last page.
+    let last = iommu.aperture == .mostMappable ? UInt64.max : iommu.aperture.last.rawValue
     return World.Discovered(
       number: number, devices: members.map(\.name), reserved: reserved, relaxable: relaxable,
-      usable: [World.Run(iommu.aperture.start.rawValue, iommu.aperture.last.rawValue)],
+      usable: [World.Run(iommu.aperture.start.rawValue, last)],
       pageSizes: iommu.pageSizes.rawValue, coherent: iommu.enforcesCoherency)
   }
 

@@ -27,13 +27,15 @@ public struct LedgerRow: Sendable {
   /// A script that shows the difference: run each time, so that a difference that has gone is
   /// noticed. The first line, which names the machine, goes without saying.
   public let witness: String
+  /// Whether the witness shows anything on a machine: on others it is not run.
+  let occurs: @Sendable (World) -> Bool
   let covers: @Sendable (Situation) -> Bool
 }
 
 /// The documented differences, all of them.
 public enum Ledger {
   /// Every row; of two that cover a call the earlier counts.
-  public static let rows: [LedgerRow] = staleBits + emulation
+  public static let rows: [LedgerRow] = staleBits + lastPage + emulation
 
   /// The row that covers a difference of a contestant.
   static func row(for situation: Situation, of contestant: ContestantName) -> LedgerRow? {
@@ -44,21 +46,23 @@ public enum Ledger {
 extension LedgerRow {
   init(
     _ name: String, of contestants: Set<ContestantName>, section: String, _ text: String,
-    partsWays: Bool = false, witness: String, covers: @escaping @Sendable (Situation) -> Bool
+    partsWays: Bool = false, on occurs: @escaping @Sendable (World) -> Bool = \.isLab,
+    witness: String, covers: @escaping @Sendable (Situation) -> Bool
   ) {
     self.name = name
     self.contestants = contestants
     self.section = section
     self.text = text
     self.partsWays = partsWays
+    self.occurs = occurs
     self.witness = witness
     self.covers = covers
   }
 
-  /// The witness as a script.
-  var script: Script {
+  /// The witness as a script for a machine with the lab's groups.
+  func script(on world: World) -> Script {
     do {
-      return try Script(parsing: "world lab limit=\(limit)\n" + witness)
+      return try Script(parsing: "world \(world.name) limit=\(limit)\n" + witness, on: world)
     } catch {
       preconditionFailure("the witness of \(name): \(error)")
     }

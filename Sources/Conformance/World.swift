@@ -160,6 +160,15 @@ extension World {
   /// Whether it has devices whose driver scripts can tell what to do.
   var hasPins: Bool { groups.contains { !PinsDriver.names.isDisjoint(with: $0.devices) } }
 
+  /// Whether it is the lab's machine behind VT-d.
+  var isLab: Bool { [World.lab, .labWithPins].contains { $0.name == name } }
+  /// Whether group 3 can be given the page that ends at 2⁶⁴, as behind AMD-Vi.
+  var reachesLastPage: Bool {
+    groups.contains { group in
+      group.number == 3 && group.iommu.map { iommus[$0].aperture.last == .max } ?? false
+    }
+  }
+
   func limited(to entries: UInt32) -> World {
     var copy = self
     copy.entryLimit = entries

@@ -63,6 +63,6 @@ extension IOMMUFDescriptor {
 
 extension IOVARange {
   /// The whole space without its last page.
-  static let mostMappable = Self(
+  public static let mostMappable = Self(
     start: IOVA(0), last: IOVA(.max - PageSizes.processorPageBytes))
 }

@@ -28,11 +28,68 @@ struct LedgerTests {
   @Test("A witness is a script that type1 has an answer to", arguments: Ledger.rows.map(\.name))
   func witness(name: String) throws {
     let row = try #require(Ledger.rows.first { $0.name == name })
-    let script = row.script
+    let world = try #require([World.lab, .labToTheTop].first(where: row.occurs))
+    let script = row.script(on: world)
     var oracle = Oracle(world: script.world)
     // All but the last line work, or it would show something else than it means to.
     for call in script.calls.dropLast() { #expect(oracle.perform(call).result == 0, "\(call)") }
     #expect(script.calls.count > 1)
+  }
+
+  /// A type1 that gives nobody the page that ends at 2⁶⁴.
+  private struct Careful: Contestant {
+    var oracle: Oracle
+    var memoryBase: UInt64 { oracle.memoryBase }
+    mutating func perform(_ call: Call) -> Outcome {
+      var outcome = oracle.perform(call)
+      if call.verb == .mapDMA, call.numbers[3].value &+ call.numbers[4].value == 0,
+        [0, -errnoFAULT].contains(outcome.result)
+      {
+        return Outcome(-errnoINVAL, bytes: outcome.bytes)
+      }
+      // The last of the second and last range, where the structure has room for it.
+      if call.verb == .getInfo, outcome.result == 0,
+        outcome.bytes.dropFirst(112).prefix(8).elementsEqual(Array(repeating: 0xff, count: 8))
+      {
+        outcome.bytes[113] = 0xef
+      }
+      return outcome
+    }
+  }
+
+  @Test("The last page has its rows where an IOMMU reaches it, and nowhere else")
+  func lastPage() throws {
+    func report(on world: World) -> Report {
+      let entrant = Entrant(.iommufd, on: "pure") { Careful(oracle: Oracle(world: $0)) }
+      return Comparison(Campaign(scriptCount: 40, world: world), entrants: [entrant]).run()
+    }
+    let reaching = report(on: .labToTheTop)
+    #expect(reaching.findings.isEmpty)
+    #expect(
+      reaching.witnesses.keys.map(\.row).sorted() == ["last-page-in-info", "last-page-in-map"])
+    #expect(reaching.isGood)
+    #expect(report(on: .lab).witnesses.isEmpty)
+  }
+
+  /// Writes of devices are not made, and nobody looks.
+  private struct Still: Contestant {
+    var oracle: Oracle
+    var memoryBase: UInt64 { oracle.memoryBase }
+    mutating func perform(_ call: Call) -> Outcome {
+      call.verb.isLook ? .unseen : oracle.perform(call)
+    }
+  }
+
+  @Test("A write that no device made changes no memory that is compared later")
+  func unseenWrites() throws {
+    let script = try Script(
+      parsing: "world lab limit=8\n" + Ledger.ready + """
+        f0 MAP_DMA argsz=32 flags=3 vaddr=m+0x0 iova=0x200000000 size=0x1000
+        device-write "0000:00:05.0" iova=0x200000000 value=0
+        f0 DIRTY_PAGES argsz=0 flags=4 iova=0 size=0 pgsize=0 bytes=8 data=m+0x0
+        """)
+    let entrant = Entrant(.native) { Still(oracle: Oracle(world: $0)) }
+    #expect(Comparison.compare(script, entrant).difference == nil)
   }
 
   /// The emulation's answers to CHECK_EXTENSION, and nothing else of it.
@@ -84,4 +141,14 @@ struct LedgerTests {
     let rows = Ledger.rows.filter { $0.contestants.contains(.compat) }
     #expect(Set(sum?.witnesses.keys.map(\.row) ?? []) == Set(rows.map(\.name)))
   }
+}
+
+extension World {
+  /// The lab's machine behind an IOMMU that reaches every address.
+  fileprivate static let labToTheTop: World = {
+    var world = lab
+    world.name = "here"
+    world.iommus[0].aperture.last = .max
+    return world
+  }()
 }
