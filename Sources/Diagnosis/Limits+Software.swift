@@ -42,10 +42,11 @@ extension Limit {
     simulated(
       .tokens, .impossible, "device-kinds", "no simulated device is a virtual function"),
     simulated(
-      .mediatedDevices, .impossible, "device-kinds", "a platform's file describes none"),
+      .mediatedDevices, .approximate, "device-kinds",
+      "mediated devices are those of drivers in user space (--mediated), not of kernel modules"),
     simulated(
       .noIOMMU, .approximate, "device-kinds",
-      "given away as in the kernel, but their DMA reaches no memory"),
+      "devices without an IOMMU are given away as in the kernel, but their DMA reaches no memory"),
     simulated(
       .otherArchitectures, .impossible, "iommufd-other-architectures",
       "x86-64 only: SPAPR and EEH are refused as on any PC"),
