@@ -97,6 +97,22 @@ __attribute__((noreturn)) MAYBE void give_up(const char *what) {
   exit(1);
 }
 
+// How many more mappings GET_INFO says there may be.
+MAYBE uint32_t dma_available(int container) {
+  union {
+    struct vfio_iommu_type1_info head;
+    char bytes[1024];
+  } info = {.head = {.argsz = sizeof info}};
+  if (ioctl(container, VFIO_IOMMU_GET_INFO, &info)) give_up("GET_INFO");
+  for (uint32_t at = info.head.cap_offset; at;) {
+    struct vfio_info_cap_header *h = (void *)(info.bytes + at);
+    if (h->id == VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL)
+      return ((struct vfio_iommu_type1_info_dma_avail *)h)->avail;
+    at = h->next;
+  }
+  return 0;
+}
+
 // The path of the group node of a device, from sysfs.
 MAYBE const char *group_node(const char *bdf) {
   static char nodes[4][64];

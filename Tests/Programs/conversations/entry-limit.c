@@ -10,19 +10,7 @@ static void put(const char *text) {
   close(fd);
 }
 
-static void available(int container) {
-  union {
-    struct vfio_iommu_type1_info head;
-    char bytes[1024];
-  } info = {.head = {.argsz = sizeof info}};
-  if (ioctl(container, VFIO_IOMMU_GET_INFO, &info)) give_up("GET_INFO");
-  for (uint32_t at = info.head.cap_offset; at;) {
-    struct vfio_info_cap_header *h = (void *)(info.bytes + at);
-    if (h->id == VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL)
-      say("available %u", ((struct vfio_iommu_type1_info_dma_avail *)h)->avail);
-    at = h->next;
-  }
-}
+static void available(int container) { say("available %u", dma_available(container)); }
 
 int main(void) {
   unsigned char *memory = pages(8);

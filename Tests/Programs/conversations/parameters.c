@@ -10,28 +10,13 @@ static void put(const char *path, const char *text) {
   close(fd);
 }
 
-static uint32_t available(int container) {
-  union {
-    struct vfio_iommu_type1_info head;
-    char bytes[1024];
-  } info = {.head = {.argsz = sizeof info}};
-  if (ioctl(container, VFIO_IOMMU_GET_INFO, &info)) give_up("GET_INFO");
-  for (uint32_t at = info.head.cap_offset; at;) {
-    struct vfio_info_cap_header *h = (void *)(info.bytes + at);
-    if (h->id == VFIO_IOMMU_TYPE1_INFO_DMA_AVAIL)
-      return ((struct vfio_iommu_type1_info_dma_avail *)h)->avail;
-    at = h->next;
-  }
-  return 0;
-}
-
 int main(void) {
   unsigned char *area = pages(4);
   heading("dma_entry_limit 2");
   put(limit_path, "2\n");
   struct session s = start(FIRST, VFIO_TYPE1v2_IOMMU);
   int container = s.container;
-  say("available %u", available(container));
+  say("available %u", dma_available(container));
   MAP(READ_WRITE, area, 0x10000, PAGE);
   MAP(READ_WRITE, area, 0x20000, PAGE);
   MAP(READ_WRITE, area, 0x30000, PAGE);
@@ -39,7 +24,7 @@ int main(void) {
   MAP(READ_WRITE, area, 0x30000, PAGE);
   heading("written while the IOMMU is there");
   put(limit_path, "10\n");
-  say("available %u", available(container));
+  say("available %u", dma_available(container));
   MAP(READ_WRITE, area, 0x40000, PAGE);
   finish(s);
   heading("written between open and SET_IOMMU");
@@ -48,7 +33,7 @@ int main(void) {
   CALL(group, VFIO_GROUP_SET_CONTAINER, &container);
   put(limit_path, "0x7\n");
   CALL(container, VFIO_SET_IOMMU, VFIO_TYPE1v2_IOMMU);
-  say("available %u", available(container));
+  say("available %u", dma_available(container));
   close(group);
   close(container);
   put(limit_path, "65535\n");
