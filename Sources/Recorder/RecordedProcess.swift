@@ -119,6 +119,12 @@ extension RecordedProcess: TraceNaming {
     memoryNames.extend(address, byteCount: byteCount)
   }
 
+  func name(
+    mapping address: UInt64, byteCount: UInt64, chosenByKernel: Bool
+  ) -> TracedValue {
+    memoryNames.name(mapping: address, byteCount: byteCount, chosenByKernel: chosenByKernel)
+  }
+
   func name(descriptor: Int32) -> TracedValue {
     guard descriptor >= 0 else { return .decimal(Int64(descriptor)) }
     if let file = files[descriptor] { return .handle(handle(of: file)) }

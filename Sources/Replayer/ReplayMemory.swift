@@ -20,6 +20,8 @@ struct ReplayMemory {
 
   private var regions: [Int: Region] = [:]
   private var mappedCount = 0
+  /// What calls of the trace mapped and have not unmapped.
+  private var mapped: [Range<UInt64>] = []
 
   /// Reserves what a plan asks for; throws `ENOMEM` and the like.
   init(_ plan: RegionPlan) throws(Errno) {
@@ -48,16 +50,34 @@ struct ReplayMemory {
     return .memory(region: found.key, offset: address - found.value.start)
   }
 
-  /// A call of the trace mapped a region: it lies where the kernel put it.
-  mutating func bind(_ region: Int, to start: UInt64, byteCount: UInt64) {
-    regions[region] = Region(start: start, byteCount: pages(byteCount), mappedAs: mappedCount)
+  /// A call of the trace mapped a region, which lies where the kernel put it, or a part of one.
+  mutating func bind(
+    _ region: Int, at offset: UInt64, to address: UInt64, byteCount: UInt64, isPart: Bool
+  ) {
+    let known = isPart ? regions[region]?.byteCount : nil
+    let byteCount = pages(byteCount)
+    regions[region] = Region(
+      start: address &- offset, byteCount: max(offset &+ byteCount, known ?? 0),
+      mappedAs: mappedCount)
     mappedCount += 1
+    unbind(address, byteCount: byteCount)
+    mapped.append(address..<address + byteCount)
+  }
+
+  /// A call of the trace unmapped memory, or moved it away.
+  mutating func unbind(_ address: UInt64, byteCount: UInt64) {
+    mapped = mapped.flatMap { range -> [Range<UInt64>] in
+      let gone = (address..<address + pages(byteCount)).clamped(to: range)
+      guard !gone.isEmpty else { return [range] }
+      return [range.lowerBound..<gone.lowerBound, gone.upperBound..<range.upperBound]
+        .filter { !$0.isEmpty }
+    }
   }
 
   /// Unmaps what calls of the trace mapped, as the end of a process does.
   func end() {
-    for region in regions.values where region.isMapped {
-      _ = clinux_libc_munmap(region.start, region.byteCount)
+    for range in mapped {
+      _ = clinux_libc_munmap(range.lowerBound, range.upperBound - range.lowerBound)
     }
   }
 

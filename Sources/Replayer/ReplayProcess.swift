@@ -270,14 +270,18 @@ struct ReplayProcess {
     let result = clinux_libc_mmap(
       words[0], words[1], Int32(truncatingIfNeeded: words[2]),
       Int32(truncatingIfNeeded: words[3]), number, Int64(bitPattern: words[4]))
-    bind(call.result, result, words[1])
+    bind(call, words[0], words, result)
     return .map(handle, words, result: result, &names)
   }
 
   /// A mapping that the trace names is where it was made here.
-  private mutating func bind(_ expected: TracedResult, _ result: Int64, _ byteCount: UInt64) {
-    guard result >= 0, case .value(.memory(let region, let offset)) = expected else { return }
-    names.memory.bind(region, to: UInt64(result) - offset, byteCount: byteCount + offset)
+  private mutating func bind(
+    _ call: TracedCall, _ address: UInt64, _ words: [UInt64], _ result: Int64
+  ) {
+    guard result >= 0, case .value(.memory(let region, let offset)) = call.result else { return }
+    names.memory.bind(
+      region, at: offset, to: UInt64(result), byteCount: words[1],
+      isPart: !TracedCall.choseKernel(call.operation, address, words, result: result))
   }
 
   private mutating func access(_ call: TracedCall) throws(Obstacle) -> TracedCall {
@@ -303,13 +307,16 @@ struct ReplayProcess {
     if case .hex(let number) = first { address = number } else { address = resolve(first) }
     let result: Int64
     switch call.operation {
-    case .munmap: result = clinux_libc_munmap(address, words[0])
+    case .munmap:
+      result = clinux_libc_munmap(address, words[0])
+      if result == 0 { names.memory.unbind(address, byteCount: words[0]) }
     case .mprotect:
       result = clinux_libc_mprotect(address, words[0], Int32(truncatingIfNeeded: words[1]))
     default:
       result = clinux_libc_mremap(
         address, words[0], words[1], Int32(truncatingIfNeeded: words[2]), words[3])
-      bind(call.result, result, words[1])
+      if result >= 0 { names.memory.unbind(address, byteCount: words[0]) }
+      bind(call, address, words, result)
     }
     return .memory(call.operation, address, words, result: result, &names)
   }

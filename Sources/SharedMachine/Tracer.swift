@@ -113,6 +113,12 @@ struct ProcessNames: TraceNaming {
     names.memory.extend(address, byteCount: byteCount)
   }
 
+  mutating func name(
+    mapping address: UInt64, byteCount: UInt64, chosenByKernel: Bool
+  ) -> TracedValue {
+    names.memory.name(mapping: address, byteCount: byteCount, chosenByKernel: chosenByKernel)
+  }
+
   mutating func name(descriptor: Int32) -> TracedValue {
     guard descriptor >= 0 else { return .decimal(Int64(descriptor)) }
     if let file = machine.events.descriptors.file(descriptor) { return .handle(handle(of: file)) }

@@ -62,6 +62,19 @@ public protocol TraceNaming {
   mutating func name(descriptor: Int32) -> TracedValue
   /// A call that was granted says that memory reaches this far from an address.
   mutating func extend(address: UInt64, byteCount: UInt64)
+  /// The address of a mapping that was made, with its length in bytes.
+  mutating func name(
+    mapping address: UInt64, byteCount: UInt64, chosenByKernel: Bool
+  ) -> TracedValue
+}
+
+extension TraceNaming {
+  /// Whoever knows its names beforehand learns none from a mapping.
+  public mutating func name(
+    mapping address: UInt64, byteCount: UInt64, chosenByKernel: Bool
+  ) -> TracedValue {
+    name(address: address)
+  }
 }
 
 extension FieldFormat {

@@ -88,9 +88,24 @@ extension TracedCall {
     let rest = Vocabulary.fields(operation, numbers, &naming)
     var outcome = TracedResult(result)
     if operation == .mremap, result >= 0 {
-      outcome = .value(naming.name(address: UInt64(result)))
+      outcome = .value(
+        naming.name(
+          mapping: UInt64(result), byteCount: numbers[1],
+          chosenByKernel: choseKernel(operation, address, numbers, result: result)))
     }
     return TracedCall(operation, [start] + rest, result: outcome)
+  }
+
+  /// Whether it was the kernel that chose the place of a mapping, which is what mmap or mremap
+  /// answered; the numbers are in the order of the C prototype. A mapping that mremap left where it
+  /// was, at `address`, had its place already.
+  public static func choseKernel(
+    _ operation: TracedOperation, _ address: UInt64, _ numbers: [UInt64], result: Int64
+  ) -> Bool {
+    let (mapFixed, mremapFixed): (UInt64, UInt64) = (0x10, 2)
+    return operation == .mmap
+      ? numbers[3] & mapFixed == 0
+      : numbers[2] & mremapFixed == 0 && UInt64(bitPattern: result) != address
   }
 
   /// A load from a mapped register, or a store to one, of 1, 2, 4 or 8 bytes.
@@ -116,8 +131,10 @@ extension TracedCall {
   ) -> TracedCall {
     var outcome = TracedResult(result)
     if result >= 0 {
-      outcome = .value(naming.name(address: UInt64(result)))
-      naming.extend(address: UInt64(result), byteCount: numbers[1])
+      outcome = .value(
+        naming.name(
+          mapping: UInt64(result), byteCount: numbers[1],
+          chosenByKernel: choseKernel(.mmap, numbers[0], numbers, result: result)))
     }
     return TracedCall(
       .mmap, [TracedField(nil, .handle(handle))] + Vocabulary.fields(.mmap, numbers, &naming),

@@ -79,6 +79,26 @@ struct LayoutTests {
     #expect(names.name(base + 0x10_0000) == .memory(region: 3, offset: 0))
   }
 
+  @Test("A mapping placed by the kernel is a region of its own, and hides what was there")
+  func mappings() {
+    var names = MemoryNames()
+    func mapped(_ address: UInt64, _ pages: UInt64, chosen: Bool = true) -> TracedValue {
+      names.name(mapping: address, byteCount: pages << 12, chosenByKernel: chosen)
+    }
+    let base: UInt64 = 0x7f00_1234_5000
+    #expect(mapped(base + 0x3000, 1) == .memory(region: 1, offset: 0))
+    #expect(mapped(base, 4) == .memory(region: 2, offset: 0))
+    #expect(names.name(base + 0x3000) == .memory(region: 2, offset: 0x3000))
+    #expect(mapped(base + 0x2000, 8) == .memory(region: 3, offset: 0))
+    #expect(names.name(base + 0x3000) == .memory(region: 3, offset: 0x1000))
+    #expect(mapped(base + 0x3000, 1) == .memory(region: 1, offset: 0), "its old name")
+    #expect(names.name(base + 0x3000) == .memory(region: 1, offset: 0))
+    #expect(mapped(base + 0x5000, 9, chosen: false) == .memory(region: 3, offset: 0x3000))
+    #expect(names.name(base + 0xd000) == .memory(region: 3, offset: 0xb000))
+    #expect(mapped(base, 1) == .memory(region: 2, offset: 0))
+    #expect(names.name(base + 0x1000) == .memory(region: 4, offset: 0), "no longer of region 2")
+  }
+
   /// Every number stands for itself.
   private struct Numbers: TraceNaming {
     mutating func name(address: UInt64) -> TracedValue {
