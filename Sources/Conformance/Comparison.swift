@@ -97,7 +97,7 @@ public struct Comparison {
     defer { (looks.isOpen, looks.isFree) = (true, false) }
     let small = Shrinker {
       trials -= 1
-      return trials > 0 && Self.compare($0, entrant).difference != nil
+      return trials > 0 && Self.compare($0, entrant).difference?.kind == difference.kind
     }.shrink(script)
     return Self.compare(small, entrant).difference ?? difference
   }

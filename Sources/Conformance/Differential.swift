@@ -7,19 +7,66 @@ public struct Difference: Hashable, Sendable, CustomStringConvertible {
   /// What the second says.
   public var actual: Outcome
 
-  /// The script, and below it what each of the two says of its last line.
+  /// The script, and below it what each of the two says of its last line; how many bytes they saw
+  /// where that is not the same.
   public var description: String {
-    "\(script)# expected \(expected)\n# actual   \(actual)\n"
+    let counts = (expected.bytes.count, actual.bytes.count)
+    let (one, other) =
+      counts.0 == counts.1 ? ("", "") : (" of \(counts.0) bytes", " of \(counts.1) bytes")
+    return "\(script)# expected \(expected)\(one)\n# actual   \(actual)\(other)\n"
+  }
+}
+
+extension Difference {
+  /// What two differences have in common that one cause explains: the version of type1, the call,
+  /// and what of its outcome is not as it should be.
+  public struct Kind: Hashable, Sendable {
+    /// What of an outcome differs.
+    public enum Aspect: Hashable, Sendable {
+      /// One is refused and the other is not, or with another number; 0 where nothing is refused.
+      case errors(expected: Int64, actual: Int64)
+      /// Both are granted, with results that differ: what a device read, how many were pinned.
+      case results
+      /// The first byte that differs lies in this field of the structure, or behind all of them.
+      case field(Int)
+    }
+    /// 1 or 2.
+    public var version: Int
+    /// The call.
+    public var verb: Verb
+    /// What differs.
+    public var aspect: Aspect
+  }
+
+  /// What this one is.
+  public var kind: Kind {
+    let verb = script.calls.last?.verb ?? .close
+    return Kind(version: script.version, verb: verb, aspect: aspect(of: verb))
+  }
+
+  private func aspect(of verb: Verb) -> Kind.Aspect {
+    guard expected.result == actual.result else {
+      let errors = (max(0, -expected.result), max(0, -actual.result))
+      return errors == (0, 0) ? .results : .errors(expected: errors.0, actual: errors.1)
+    }
+    let both = zip(expected.bytes, actual.bytes)
+    let same = both.prefix { $0 == $1 }.count
+    // The layout says where a program's own numbers lie; GET_INFO's header has more fields.
+    let ends = verb == .getInfo ? [4, 8, 16, 20, 24] : verb.layout.map { $0.offset + $0.count }
+    return .field(ends.count { $0 <= same })
   }
 }
 
 extension Outcome: CustomStringConvertible {
-  /// The result, and the structure's bytes as words where they are not the filling pattern.
+  /// The result, and the structure's bytes as words where they are not the filling pattern: the
+  /// last is shorter where the bytes are no whole words.
   public var description: String {
+    guard self != .unseen else { return "unseen" }
     var text = result < 0 ? "errno \(-result)" : "\(result)"
-    for start in stride(from: 0, to: bytes.count - 3, by: 4) {
-      let word = (0..<4).reduce(0 as UInt32) { $0 | UInt32(bytes[start + $1]) << (8 * UInt32($1)) }
-      if word != 0xa5a5_a5a5 { text += " \(start):" + String(word, radix: 16) }
+    for start in stride(from: 0, to: bytes.count, by: 4) {
+      let word = bytes[start..<min(start + 4, bytes.count)]
+      guard word.contains(where: { $0 != 0xa5 }) else { continue }
+      text += " \(start):" + String(word.reversed().reduce(0) { $0 << 8 | UInt32($1) }, radix: 16)
     }
     return text
   }
@@ -81,7 +128,7 @@ public struct DifferentialRunner<Product: Contestant> {
   public func firstDifference(_ scripts: some Sequence<Script>) -> Difference? {
     for script in scripts {
       guard let found = difference(script) else { continue }
-      let small = Shrinker { difference($0) != nil }.shrink(found.script)
+      let small = Shrinker { difference($0)?.kind == found.kind }.shrink(found.script)
       return difference(small) ?? found
     }
     return nil
