@@ -124,6 +124,10 @@ public struct Oracle: Contestant {
     case .setIOMMU: return Outcome(-containers[index].setIOMMU(call.numbers[0].value))
     default: break
     }
+    // Without an IOMMU the driver knows no call (1.5).
+    if containers[index].version == OracleContainer.unprotectedVersion {
+      return Outcome(-errnoNOTTY, bytes: bytes(of: call))
+    }
     if containers[index].version == nil { return Outcome(-errnoINVAL, bytes: bytes(of: call)) }
     var structure = CallerStructure(call, base: memoryBase)
     let result: Int64
@@ -189,9 +193,10 @@ public struct Oracle: Contestant {
     }
     if groups[group].container != nil { return errnoINVAL }
     guard case .container(let container) = file else { return errnoBADFD }
+    if containers[container].isMixed(by: group) { return errnoPERM }
     let isPhysical = world.groups[group].iommu != nil
     if isPhysical && !world.groups[group].viable { return errnoPERM }
-    if containers[container].version != nil {
+    if containers[container].version != nil && !world.groups[group].unprotected {
       let refusal = containers[container].attach(group)
       if refusal != 0 { return refusal }
     }
@@ -211,7 +216,7 @@ public struct Oracle: Contestant {
     if text.count + 1 > 4096 { return errnoINVAL }
     let facts = world.groups[group]
     for device in facts.devices {
-      if facts.iommu == nil {
+      if facts.iommu == nil && !facts.unprotected {
         if device != call.name { continue }
       } else {
         let name = Array(device.utf8)

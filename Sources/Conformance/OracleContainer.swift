@@ -51,6 +51,10 @@ struct OracleContainer {
 
   mutating func setIOMMU(_ type: UInt64) -> Int64 {
     if members.isEmpty || version != nil { return errnoINVAL }
+    if isUnprotected {
+      version = type == 8 ? Self.unprotectedVersion : nil
+      return version == nil ? errnoNODEV : 0
+    }
     switch type {
     case 1: version = 1
     case 3, 6: version = 2
@@ -69,8 +73,21 @@ struct OracleContainer {
     return 0
   }
 
+  /// `version` where the driver is that of groups without an IOMMU.
+  static let unprotectedVersion = 8
+  /// Whether the groups are without an IOMMU, which decides over the container.
+  var isUnprotected: Bool { members.first.map { world.groups[$0].unprotected } ?? false }
+  /// Whether a group is of another kind than those that are here (1.2).
+  func isMixed(by group: Int) -> Bool {
+    !members.isEmpty && isUnprotected != world.groups[group].unprotected
+  }
+
   func checkExtension(_ number: UInt64) -> Outcome {
-    switch number {
+    if number == 8 && version == nil && (members.isEmpty || isUnprotected) {
+      return Outcome(world.allowsUnprotected ? 1 : 0)
+    }
+    if isUnprotected { return Outcome(number == 8 ? 1 : 0) }
+    return switch number {
     case 1, 3, 6, 9: Outcome(1)
     case 4: Outcome(version != nil && domains.allSatisfy { iommu($0).coherent } ? 1 : 0)
     case 10: Outcome(version != nil && emulated.isEmpty ? 1 : 0)

@@ -73,7 +73,8 @@ public struct OracleConversation {
     newest += 1
     let name = String(decoding: path, as: UTF8.self).split(separator: "/").last ?? ""
     let result: Int64
-    if let number = UInt64(name) {
+    let prefix = "noiommu-"
+    if let number = UInt64(name.hasPrefix(prefix) ? name.dropFirst(prefix.count) : name) {
       result = oracle.perform(Call(.openGroup, into: newest, [Number(number)])).result
     } else {
       result = oracle.perform(Call(.openContainer, into: newest)).result
@@ -82,7 +83,8 @@ public struct OracleConversation {
   }
 
   private mutating func ioctl(_ call: TracedCall) -> TracedCall? {
-    guard let handle = call.handle, let file = files[handle], !handle.isDevice else { return nil }
+    guard let handle = call.handle, let file = files[handle] else { return nil }
+    if handle.isDevice { return command(call, on: file) }
     if call.structure?["bitmap_data"] != nil {
       // Bitmaps lie in a script's own memory. What an UNMAP removed that asked for one is unknown.
       if call.isUnmap { isOver = true }
@@ -109,6 +111,19 @@ public struct OracleConversation {
       made.arguments = call.arguments
       made.output = call.output
     }
+    return made
+  }
+
+  /// What the driver of a mediated device does.
+  private mutating func command(_ call: TracedCall, on file: Int) -> TracedCall? {
+    guard call.arguments.count == 3, call.arguments[1].value == .hex(PinsCommand.request),
+      case .bytes(let given) = call.arguments[2].value, var command = PinsCommand(given.shown),
+      let line = command.line(on: file)
+    else { return nil }
+    command.store(oracle.perform(line), of: line)
+    var made = call
+    made.result = .value(.decimal(0))
+    made.output = .bytes(TracedBytes(command.bytes))
     return made
   }
 

@@ -136,12 +136,21 @@ struct OracleMemory {
   /// Words that were written, by offset into the script's memory.
   var written: [UInt64: UInt64] = [:]
 
+  private func page(at address: UInt64) -> ScriptMemory.Page {
+    if Oracle.endlessMemory.contains(address) { return .writable }
+    let offset = address &- base
+    return offset < ScriptMemory.byteCount ? ScriptMemory.page(at: offset) : .missing
+  }
+
+  /// A word as it is at the start: endless memory holds zeros.
+  private func first(at offset: UInt64) -> UInt64 {
+    offset < ScriptMemory.byteCount ? ScriptMemory.word(at: offset & ~7) : 0
+  }
+
   private func byte(at address: UInt64) -> UInt8? {
     let offset = address &- base
-    guard offset < ScriptMemory.byteCount, ScriptMemory.page(at: offset) != .missing else {
-      return nil
-    }
-    let word = written[offset & ~7] ?? ScriptMemory.word(at: offset & ~7)
+    guard page(at: address) != .missing else { return nil }
+    let word = written[offset & ~7] ?? first(at: offset)
     return UInt8(truncatingIfNeeded: word >> (8 * (offset & 7)))
   }
 
@@ -164,11 +173,9 @@ struct OracleMemory {
   mutating func store(_ bytes: [UInt8], at address: UInt64) -> Bool {
     for (index, byte) in bytes.enumerated() {
       let offset = address &+ UInt64(index) &- base
-      guard offset < ScriptMemory.byteCount, ScriptMemory.page(at: offset) == .writable else {
-        return false
-      }
+      guard page(at: address &+ UInt64(index)) == .writable else { return false }
       let shift = 8 * (offset & 7)
-      let old = written[offset & ~7] ?? ScriptMemory.word(at: offset & ~7)
+      let old = written[offset & ~7] ?? first(at: offset)
       written[offset & ~7] = old & ~(0xff << shift) | UInt64(byte) << shift
     }
     return true

@@ -129,6 +129,53 @@ struct PinsCommand {
     }
   }
 
+  /// A command that a program gave; nil for bytes that are none.
+  init?(_ bytes: [UInt8]) {
+    guard bytes.count == Self.byteCount else { return nil }
+    self.bytes = bytes
+  }
+
+  private func number(_ offset: Int, _ count: Int) -> UInt64 {
+    bytes[offset..<offset + count].reversed().reduce(0) { $0 << 8 | UInt64($1) }
+  }
+
+  /// The line of a script that gives the same command; nil where scripts have no word for it.
+  func line(on file: Int) -> Call? {
+    let (count, iova, length) = (number(4, 4), number(8, 8), number(16, 8))
+    let value = number(Self.dataOffset, 8)
+    let data = PinsDriver.data(value, count: PinsDriver.mostCopied)
+    let fields: [UInt64]
+    let verb: Verb
+    switch number(0, 4) {
+    case 1: (verb, fields) = (.pin, [iova, count, number(24, 4)])
+    case 3: (verb, fields) = (.unpin, [iova, count])
+    case 4: (verb, fields) = (.driverRead, [iova, length])
+    case 5 where bytes[Self.dataOffset...].elementsEqual(data):
+      (verb, fields) = (.driverWrite, [iova, length, value])
+    case 6: (verb, fields) = (.keep, [count])
+    case 7: (verb, fields) = (.told, [])
+    default: return nil
+    }
+    return Call(verb, on: file, fields.map { Number($0) })
+  }
+
+  /// Puts in what came of a line: the command as its program finds it afterwards.
+  mutating func store(_ outcome: Outcome, of call: Call) {
+    store(UInt64(UInt32(truncatingIfNeeded: outcome.result)), 28, 4)
+    switch call.verb {
+    case .pin:
+      let words = outcome.bytes.isEmpty ? [UInt8](repeating: 0, count: 16) : outcome.bytes
+      bytes.replaceSubrange(32..<48, with: words)
+    case .driverRead:
+      // What was not copied is as the program left it.
+      for (index, byte) in outcome.bytes.enumerated() where byte != PinsDriver.filling {
+        bytes[Self.dataOffset + index] = byte
+      }
+    case .told: bytes.replaceSubrange(8..<24, with: outcome.bytes)
+    default: break
+    }
+  }
+
   /// What the command did, from its bytes afterwards.
   func outcome(of call: Call) -> Outcome {
     let result = Int64(

@@ -25,12 +25,13 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
   private let arena: ScriptArena
   private let ground: Ground
   private let entryLimit: UInt32
+  private let allowsUnprotected: Bool
   private let reporting: DirtyReporting
   private var files: [Int: File] = [:]
   private var groups: [Group]
   private var containers: [ContainerNumber: Container] = [:]
   private var drivers = ScriptedDrivers()
-  fileprivate let caller = Caller(owner: MemoryOwner(rawValue: 0))
+  fileprivate let caller = Caller(owner: MemoryOwner(rawValue: 0), hasRawIO: true)
 
   /// A machine at rest over memory whose words hold their first values again; `ground` makes its
   /// containers real.
@@ -44,7 +45,7 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
       case .precise: .precise
       }
     arena.restore()
-    entryLimit = world.entryLimit
+    (entryLimit, allowsUnprotected) = (world.entryLimit, world.allowsUnprotected)
     groups = world.groups.map { Group(facts: world.facts(of: $0)) }
   }
 
@@ -86,7 +87,8 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
     containers[number] = Container(
       session: ContainerSession(
         backend: try ground.makeBackend(),
-        parameters: ModuleParameters(mappingLimit: entryLimit), reporting: reporting),
+        parameters: ModuleParameters(mappingLimit: entryLimit, allowsNoIOMMU: allowsUnprotected),
+        reporting: reporting),
       caller: caller, journal: NoJournal(), bitmaps: CallerBitmaps())
     files[call.into] = .container(number)
     return Outcome(0)
@@ -304,7 +306,8 @@ extension World {
         readsWhatIsWritable: iommus[index].readsWhatIsWritable)
     }
     return GroupFacts(
-      number: GroupNumber(rawValue: group.number), kind: iommu == nil ? .emulated : .physical,
+      number: GroupNumber(rawValue: group.number),
+      kind: group.unprotected ? .noIOMMU : iommu == nil ? .emulated : .physical,
       devices: group.devices.map { DeviceName(rawValue: $0) }, isViable: group.viable,
       reservedRegions: group.reserved.map { ReservedRegion(range: IOVARange($0), kind: .reserved) }
         + group.relaxable.map { ReservedRegion(range: IOVARange($0), kind: .directRelaxable) },

@@ -35,7 +35,7 @@ public struct World: Hashable, Sendable {
   public struct Group: Hashable, Sendable {
     /// The group's number.
     public var number: UInt32
-    /// Index into `iommus`; nil for the group of a mediated device.
+    /// Index into `iommus`; nil for the group of a mediated device, and without an IOMMU.
     public var iommu: Int?
     /// The devices' names, most recently registered first.
     public var devices: [String]
@@ -43,6 +43,8 @@ public struct World: Hashable, Sendable {
     public var viable = true
     /// Whether interrupts are isolated, or unsafe ones allowed.
     public var safeInterrupts = true
+    /// Whether real devices have no IOMMU behind them: `enable_unsafe_noiommu_mode`.
+    public var unprotected = false
     /// Reserved runs that no mapping may touch.
     public var reserved: [Run] = []
     /// Runs reserved only until a program takes the group: they restrict nothing.
@@ -91,6 +93,16 @@ extension World {
     ]
     return world
   }()
+
+  /// The lab's machine without an IOMMU, but with emulated devices: `--iommu none --mediated`.
+  public static let unprotected = World(
+    name: "unprotected", iommus: [],
+    groups: [
+      Group(number: 0, iommu: nil, devices: ["0000:00:05.0"], unprotected: true),
+      Group(number: 1, iommu: nil, devices: ["0000:00:06.0"], unprotected: true),
+      Group(number: 2, iommu: nil, devices: [PinsDriver.name]),
+      Group(number: 3, iommu: nil, devices: [PinsDriver.deafName]),
+    ], entryLimit: 65535)
 
   /// Two groups behind one wide IOMMU, one behind a narrow one that enforces no coherency, one
   /// behind another driver's that starts high, one behind a narrow coherent one, a mediated device,
@@ -155,10 +167,13 @@ extension World {
     ], entryLimit: 65535)
 
   /// Every world a script can name.
-  public static let all = [lab, labWithPins, mixed, three, coarse]
+  public static let all = [lab, labWithPins, unprotected, mixed, three, coarse]
 
   /// Whether it has devices whose driver scripts can tell what to do.
   var hasPins: Bool { groups.contains { !PinsDriver.names.isDisjoint(with: $0.devices) } }
+
+  /// Whether devices without an IOMMU are allowed.
+  var allowsUnprotected: Bool { groups.contains(where: \.unprotected) }
 
   /// Whether it is the lab's machine behind VT-d.
   var isLab: Bool { [World.lab, .labWithPins].contains { $0.name == name } }

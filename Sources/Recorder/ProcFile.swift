@@ -44,7 +44,7 @@ enum ProcFile {
     guard let place = link("/sys/dev/char/\(major):\(minor)") else { return nil }
     let parts = place.split(separator: "/")
     guard parts.count > 1, parts[parts.count - 2] == "vfio" else { return nil }
-    return parts.last.flatMap { UInt32($0) }.map { .group($0) }
+    return parts.last.flatMap { LegacyNode(group: $0) }
   }
 }
 
@@ -52,12 +52,25 @@ enum ProcFile {
 enum LegacyNode: Hashable {
   case container
   case group(UInt32)
+  /// Of a group that no IOMMU stands behind.
+  case unprotectedGroup(UInt32)
+
+  private static let unprotected = "noiommu-"
+
+  /// A group's node by its name.
+  init?(group name: Substring) {
+    let isUnprotected = name.hasPrefix(Self.unprotected)
+    let digits = isUnprotected ? name.dropFirst(Self.unprotected.count) : name
+    guard let number = UInt32(digits) else { return nil }
+    self = isUnprotected ? .unprotectedGroup(number) : .group(number)
+  }
 
   /// Where programs find it.
   var path: String {
     switch self {
     case .container: "/dev/vfio/vfio"
     case .group(let number): "/dev/vfio/\(number)"
+    case .unprotectedGroup(let number): "/dev/vfio/\(Self.unprotected)\(number)"
     }
   }
 }

@@ -173,7 +173,8 @@ public final class Recorder {
       let one = only { if case .container = $0 { true } else { false } }
       if one == nil { containerCount += 1 }
       file = one ?? LegacyFile(.container(containerCount))
-    case .group(let number): file = only { $0 == .group(number) } ?? LegacyFile(.group(number))
+    case .group(let number), .unprotectedGroup(let number):
+      file = only { $0 == .group(number) } ?? LegacyFile(.group(number))
     case nil:
       guard ProcFile.link(path) == "anon_inode:[vfio-device]" else { return nil }
       let one = only { if case .device = $0 { true } else { false } }

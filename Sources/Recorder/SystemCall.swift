@@ -139,7 +139,7 @@ struct SystemCall {
       case .container:
         recorder.containerCount += 1
         kind = .container(recorder.containerCount)
-      case .group(let number): kind = .group(number)
+      case .group(let number), .unprotectedGroup(let number): kind = .group(number)
       }
       let handle = process.enter(Int32(result), LegacyFile(kind))
       recorder.write(.open(node.path, flags: flags, .success(handle)), of: process)

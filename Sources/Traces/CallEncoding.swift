@@ -38,9 +38,18 @@ extension TracedCall {
     let value = arguments.count > 2 ? arguments[2].value : nil
     switch arguments[1].value {
     case .hex(let number):
-      let argument: EncodedIoctl.Argument
-      if case .hex(let number)? = value { argument = .number(number) } else { argument = .anywhere }
-      return EncodedIoctl(request: UInt32(truncatingIfNeeded: number), argument: argument)
+      let request = UInt32(truncatingIfNeeded: number)
+      let argument: EncodedIoctl.Argument =
+        switch value {
+        case .hex(let number)?: .number(number)
+        case .mark(.unreadable)?: .nowhere
+        case .bytes(let bytes)?:
+          .bytes(
+            bytes.shown, room: max(bytes.shown.count, UnnamedRequest(request).outputCount),
+            memory: .writable)
+        default: .anywhere
+        }
+      return EncodedIoctl(request: request, argument: argument)
     case .words(let words, 0):
       guard let request = Vocabulary.requests(of: handle).first(where: { [$0.name] == words }),
         var argument = try? request.argument.encode(value, resolve)

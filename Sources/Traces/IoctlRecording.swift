@@ -10,6 +10,8 @@ public struct IoctlRecording<Memory: TracedMemory> {
   private let before: [UInt8]
   private let memory: Memory
   private var fields: [TracedField]
+  /// Bytes that a request without a name writes.
+  private let written: Int
   /// What stood in the bitmap, unless that was all zeros: type1 adds to its first word.
   private var bitmapBefore: TracedBytes?
 
@@ -24,12 +26,14 @@ public struct IoctlRecording<Memory: TracedMemory> {
     layout = Vocabulary.request(request, on: handle)
     fields = [TracedField(nil, .handle(handle))]
     guard let layout else {
-      before = []
-      let isNumber = argument < 0x10000 || argument >> 47 != 0
+      let count = UnnamedRequest(request).inputCount
+      before = memory.readable(at: self.argument, count: count)
       fields.append(TracedField(nil, .hex(UInt64(request))))
-      fields.append(TracedField(nil, isNumber ? .hex(argument) : .mark(.pointer)))
+      fields.append(TracedField(nil, Self.value(argument, count, before)))
+      written = UnnamedRequest(request).outputCount
       return
     }
+    written = 0
     fields.append(TracedField(nil, .words([layout.name], rest: 0)))
     before = Self.read(layout.argument, at: self.argument, in: memory)
     guard let value = value(of: layout.argument, &naming) else { return }
@@ -38,6 +42,13 @@ public struct IoctlRecording<Memory: TracedMemory> {
       let content = content(of: place)
       if content.shown.contains(where: { $0 != 0 }) { bitmapBefore = content }
     }
+  }
+
+  /// The argument of a request without a name that takes so many bytes.
+  private static func value(_ argument: UInt64, _ count: Int, _ before: [UInt8]) -> TracedValue {
+    if argument < 0x10000 || argument >> 47 != 0 { return .hex(argument) }
+    if count == 0 { return .mark(.pointer) }
+    return before.count < count ? .mark(.unreadable) : .bytes(TracedBytes(before))
   }
 
   private static func read(
@@ -84,6 +95,9 @@ public struct IoctlRecording<Memory: TracedMemory> {
       result: result < 0
         ? .failure(Errno(rawValue: Int32(clamping: -result)))
         : .value(opened.map { .handle($0) } ?? .decimal(Int64(result))))
+    if written > 0, result >= 0 {
+      call.output = .bytes(TracedBytes(memory.readable(at: argument, count: written)))
+    }
     guard case .structure(let layout) = self.layout?.argument, before.count >= layout.byteCount
     else { return call }
     if result == -Int(Errno.badAddress.rawValue) { note(fault: layout, in: &call) }

@@ -19,6 +19,8 @@ public import DMATypes
 /// - dup is invisible, `close` stands for the last close in its process. A process that ends with
 ///   files open closes them by `exit()`, in recordings of the kernel's own nodes; our own backends
 ///   learn of it later, and write no line.
+/// - A request without a name is a number; where that number says how many bytes it takes and gives
+///   (`_IOWR` and its kin), they are there as they stood, addresses in them included.
 /// - `bitmap` among the arguments is what stood in a bitmap before, unless that was all zeros.
 /// - `load` and `store` are accesses to mapped registers. Our own backends see each; a recording of
 ///   the kernel's nodes has none, because there they are no calls.

@@ -100,11 +100,35 @@ extension Vocabulary {
       request = known
     default: throw Complaint("'\(call.arguments[1].value)' is no request")
     }
-    try check(argument: Array(call.arguments.dropFirst(2)), of: request)
+    let arguments = Array(call.arguments.dropFirst(2))
+    if request.name.isEmpty {
+      try check(unnamed: arguments, UnnamedRequest(request.number), call.output)
+      return
+    }
+    try check(argument: arguments, of: request)
     guard let output = call.output else { return }
     guard case .structure(let layout) = request.argument, case .structure(let fields) = output
     else { throw Complaint("'\(output)' is no output of this request") }
     try layout.check(output: fields)
+  }
+
+  /// Bytes where the number says how many there are.
+  private static func check(
+    unnamed arguments: [TracedField], _ request: UnnamedRequest, _ output: TracedValue?
+  ) throws(Complaint) {
+    guard arguments.count <= 1 else { throw Complaint("more arguments than ioctl has") }
+    switch arguments.first?.value {
+    case nil, .hex, .mark(.pointer): break
+    case .mark(.unreadable) where request.inputCount > 0: break
+    case .bytes(let bytes)
+    where request.inputCount > 0 && bytes.omitted == 0 && bytes.shown.count == request.inputCount:
+      break
+    case let value?: throw Complaint("'\(value)' is no argument of this request")
+    }
+    guard let output else { return }
+    guard case .bytes(let bytes) = output, request.outputCount > 0, bytes.omitted == 0,
+      bytes.shown.count <= request.outputCount
+    else { throw Complaint("'\(output)' is no output of this request") }
   }
 
   private static func check(
@@ -116,7 +140,6 @@ extension Vocabulary {
       return
     }
     switch (request.argument, value) {
-    case (.none, .hex), (.none, .mark(.pointer)): return
     case (.value(let table), _):
       guard table.value(of: try table.bits(of: value)) == value else {
         throw Complaint("it is written '\(table.value(of: try table.bits(of: value)))'")

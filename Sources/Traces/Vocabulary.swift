@@ -21,6 +21,22 @@ struct RequestLayout: Sendable {
   let argument: ArgumentLayout
 }
 
+/// A request without a name: its number may say how many bytes it reads and writes, as
+/// `_IOC(direction, type, nr, size)` has it. Drivers' own requests do.
+struct UnnamedRequest {
+  /// Bytes that the kernel reads; 0 for a number that says nothing of it.
+  let inputCount: Int
+  /// Bytes that the kernel writes.
+  let outputCount: Int
+
+  init(_ number: UInt32) {
+    let size = Int(number >> 16 & 0x3fff)
+    let isShown = size <= TracedBytes.maximum
+    inputCount = isShown && number >> 30 & 1 != 0 ? size : 0
+    outputCount = isShown && number >> 31 != 0 ? size : 0
+  }
+}
+
 /// Every call that has a name, and what each may say.
 enum Vocabulary {
   static let container: [RequestLayout] = [

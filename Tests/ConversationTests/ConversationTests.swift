@@ -56,6 +56,12 @@ struct ConversationTests {
     }
   }
 
+  @Test("A recorded program said all that it had to say", arguments: names)
+  func whole(_ name: String) throws {
+    let file = Self.fixtures.appending(path: "\(name).native-6.12.txt")
+    #expect(try String(contentsOf: file, encoding: .utf8).hasSuffix("\nexit status 0\n"))
+  }
+
   /// Compares line by line. A documented difference must be there, word for word.
   private func hold(_ name: String, to printed: String) throws {
     let file = Self.fixtures.appending(path: "\(name).native-6.12.txt")

@@ -19,7 +19,43 @@ struct KnownDifference: Sendable {
   private static let stores =
     "the program had stored through a mapping, which the kernel does not see"
 
-  static let all: [Self] = [
+  private static let memory =
+    "the program had closed memory or written to it, which a trace does not say"
+
+  /// Lines of a conversation with a driver, on the software backend and the oracle alike.
+  private static func commands(_ trace: String, _ answers: KeyValuePairs<Int, String>) -> [Self] {
+    answers.flatMap { line, answer in
+      ["software", "oracle"].map {
+        Self(
+          trace: trace, line: line, implementation: $0, answer: " = 0 <\(answer)>", reason: memory)
+      }
+    }
+  }
+
+  static let all: [Self] =
+    registers
+    + commands(
+      "mediated-container",
+      [52: "0100000002000000000010000000000000000000000000000300000002 00*275"])
+    + commands(
+      "mediated-refusals",
+      [
+        40: "0100000001000000002000030000000000000000000000000100000001 00*275",
+        42: "0100000001000000004000030000000000000000000000000100000001 00*275",
+        43: "0100000001000000005000030000000000000000000000000100000001 00*275",
+        48: "0100000001000000002000040000000000000000000000000100000001 00*275",
+        51: "0100000001000000005000040000000000000000000000000100000001 00*275",
+        54: "0100000008000000000000030000000000000000000000000100000008 00*275",
+        57: "01000000080000000050000400000000000000000000000001000000eaffffff 00*272",
+      ])
+    + commands(
+      "mediated-copies",
+      [
+        27: "0500000000000000000010000000000008 00*31 11*256",
+        29: "0400000000000000100010000000000008 00*31 a1a1a1a1a1a1a1a1 00*248",
+      ])
+
+  private static let registers: [Self] = [
     Self(
       trace: "qemu", line: 22, implementation: "software",
       answer: " = 256 <3412e811030110001000ff0000000000000060fe 00*24 "

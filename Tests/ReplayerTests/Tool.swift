@@ -56,6 +56,21 @@ enum Tool {
     )
   }
 
+  /// The two drivers that pin on command, as `ioasid run --mediated` takes them.
+  static func drivers(in directory: URL) throws -> [String] {
+    let source = root.appending(path: "Tests/Programs/mediated/ioasid-pins.c").path
+    let header = root.appending(path: "Sources/CMediated").path
+    let clang = try #require(find("clang"), "the Swift toolchain has clang")
+    return try [("ioasid-pins", "-DHEARS"), ("ioasid-deaf", "-DDEAF")].map { name, flag in
+      let driver = directory.appending(path: "\(name).so").path
+      let built = try run([
+        clang, "-O1", "-w", "-shared", "-fPIC", flag, "-I", header, "-o", driver, source,
+      ])
+      try #require(built.status == 0, "\(name) does not compile: \(built.output)")
+      return driver
+    }
+  }
+
   /// Builds a conversation program with the toolchain's clang (libc only).
   static func build(_ name: String, in directory: URL) throws -> String {
     let program = directory.appending(path: name).path

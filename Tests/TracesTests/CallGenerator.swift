@@ -91,12 +91,32 @@ struct CallGenerator: RandomNumberGenerator, TraceNaming {
             TracedField(nil, .handle(handle)), TracedField(nil, .hex(0x4000 + next() % 0x1000)),
             TracedField(nil, .mark(.pointer)),
           ], result: result()))
+      calls.append(unnamed(handle))
       calls.append(TracedCall(.close, [TracedField(nil, .handle(handle))], result: result()))
     }
     for operation in TracedOperation.allCases where operation != .ioctl && operation != .close {
       calls.append(call(operation, device))
     }
     return calls
+  }
+
+  /// A request without a name whose number says that it takes bytes and gives some.
+  private mutating func unnamed(_ handle: TracedHandle) -> TracedCall {
+    let count = Int(next() % 300) + 1
+    let directions = next() % 3 + 1
+    let number = directions << 30 | UInt64(count) << 16 | 0x3b00 | 0xc8
+    var given = TracedValue.mark(.pointer)
+    if directions & 1 != 0 {
+      given = next() % 4 == 0 ? .mark(.unreadable) : .bytes(TracedBytes(bytes(count)))
+    }
+    var call = TracedCall(
+      .ioctl,
+      [TracedField(nil, .handle(handle)), TracedField(nil, .hex(number)), TracedField(nil, given)],
+      result: result())
+    if directions & 2 != 0, case .value = call.result {
+      call.output = .bytes(TracedBytes(bytes(count)))
+    }
+    return call
   }
 
   private mutating func access(isStore: Bool) -> TracedCall {

@@ -25,6 +25,8 @@
 
 #define UNUSED __attribute__((unused))
 #define MAYBE static UNUSED
+// Memory whose place a trace tells, on a page of its own: every run tells the same.
+#define APART static __attribute__((aligned(4096)))
 
 #define FIRST "0000:00:05.0"   // edu, alone in its group
 #define SECOND "0000:00:06.0"  // edu, alone in its group

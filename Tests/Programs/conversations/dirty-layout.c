@@ -6,7 +6,8 @@
 static int container;
 
 static void refusals(void *memory) {
-  uint64_t words[4] = {0}, size = 4 * PAGE;
+  APART uint64_t words[4];
+  uint64_t size = 4 * PAGE;
   heading("UNMAP_DMA with a bitmap: refusals");
   MAP(READ_WRITE, memory, 0x10000, 4 * PAGE);
   say("tracking off: %s", outcome(unmap_dirty(container, 0x10000, &size, PAGE, 8, words)));

@@ -19,7 +19,8 @@ static void all(int type, const char *title) {
   struct session s = start(FIRST, type);
   container = s.container;
   unsigned char *memory = pages(8);
-  uint64_t map[8] = {0};
+  APART uint64_t map[8];
+  memset(map, 0, sizeof map);
   MAP(READ_WRITE, memory, 0x10000, 4 * PAGE);
   CALL(container, VFIO_IOMMU_DIRTY_PAGES, NULL);
   dirty("argsz 7", 7, 1, 0, 0, 0, 0, NULL);

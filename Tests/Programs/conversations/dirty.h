@@ -46,7 +46,7 @@ MAYBE void say_words(const uint64_t *words, int count) {
 
 // GET_BITMAP over words that hold `before`, and what they hold then.
 MAYBE void get(int container, const char *what, uint64_t iova, uint64_t size, uint64_t before) {
-  uint64_t words[5];
+  APART uint64_t words[5];
   for (int i = 0; i < 5; i++) words[i] = before;
   int count = (int)((size / PAGE + 63) / 64);
   int result = dirty_call(container, 48, 4, iova, size, PAGE, 8 * (uint64_t)count, words);
@@ -56,7 +56,8 @@ MAYBE void get(int container, const char *what, uint64_t iova, uint64_t size, ui
 
 MAYBE void unmap_get(int container, const char *what, uint64_t iova, uint64_t size,
                      uint64_t before) {
-  uint64_t words[5], answer = size;
+  APART uint64_t words[5];
+  uint64_t answer = size;
   for (int i = 0; i < 5; i++) words[i] = before;
   int count = (int)((size / PAGE + 63) / 64);
   int result = unmap_dirty(container, iova, &answer, PAGE, 8 * (uint64_t)count, words);

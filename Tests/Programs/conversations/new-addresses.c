@@ -96,6 +96,7 @@ static void devices(void) {
   dma_out(bar, 0x11000, 96);
   say("at the new address: %s", picture(elsewhere + PAGE, 128));
   UNMAP(0x10000, 2 * PAGE);
+  munmap((void *)bar, PAGE);
   finish(s);
 }
 
@@ -145,6 +146,7 @@ static void owners(void) {
   MAP(READ_WRITE, memory, 0x30000, 8 * PAGE);
   MAP(READ_WRITE, memory, 0x40000, PAGE);
   UNMAP_EVERYTHING();
+  munmap((void *)bar, PAGE);
   finish(s);
 }
 

@@ -38,7 +38,8 @@ static long pins_ioctl(struct vfio_device *device, unsigned int number, unsigned
   struct pins_command command;
   struct page *pages[PINS_MOST];
   if (number == VFIO_DEVICE_GET_INFO) {
-    struct vfio_device_info info = {.argsz = sizeof info};
+    // The size of the structure in Linux 6.12, whose headers the module is built with.
+    struct vfio_device_info info = {.argsz = 24};
     unsigned long bytes = offsetof(struct vfio_device_info, num_irqs) + sizeof info.num_irqs;
     return vfio_ioasid_copy_to_user(device, user, &info, bytes) ? -EFAULT : 0;
   }

@@ -13,7 +13,8 @@ static void get(uint64_t iova, uint64_t count) {
                       sizeof(struct vfio_iommu_type1_dirty_bitmap_get)] = {0};
   struct vfio_iommu_type1_dirty_bitmap *b = (void *)bytes;
   struct vfio_iommu_type1_dirty_bitmap_get *g = (void *)b->data;
-  uint64_t words[4] = {0};
+  APART uint64_t words[4];
+  memset(words, 0, sizeof words);
   b->argsz = sizeof bytes;
   b->flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_GET_BITMAP;
   g->iova = iova;
