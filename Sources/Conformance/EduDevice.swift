@@ -28,15 +28,15 @@ struct EduDevice: ~Copyable {
     // One MSI, sent to the eventfd: argsz, DATA_EVENTFD and ACTION_TRIGGER, index, start, count.
     var request: [UInt32] = [24, 4 | 32, 1, 0, 1, UInt32(bitPattern: event)]
     let isSet = unsafe request.withUnsafeMutableBytes { bytes in
-      clinux_ioctl(
+      KernelCalls.ioctl(
         device, Self.setInterrupts, UInt64(UInt(bitPattern: bytes.baseAddress)))
     }
     guard isSet == 0 else { return nil }
   }
 
   deinit {
-    if event >= 0 { _ = clinux_close(event) }
-    _ = clinux_close(device)
+    if event >= 0 { KernelCalls.close(event) }
+    KernelCalls.close(device)
   }
 
   /// Has the device read from an address into its own memory: at most 4095 bytes.

@@ -12,6 +12,7 @@ public final class KernelContestant: Contestant {
   private let arena: ScriptArena
   private let looks: LookAllowance
   private let names: [String: UInt32]
+  private let unprotected: Set<UInt32>
   private var files: [Int: File] = [:]
   /// Descriptors whose numbers the script has given to others: nobody closed them.
   private var forgotten: [Int32] = []
@@ -28,13 +29,14 @@ public final class KernelContestant: Contestant {
     var names: [String: UInt32] = [:]
     for group in world.groups { for device in group.devices { names[device] = group.number } }
     self.names = names
+    unprotected = Set(world.groups.filter(\.unprotected).map(\.number))
     arena.restore()
-    foreign = unsafe clinux_open("/dev/null", O_RDWR | O_CLOEXEC, 0)
+    foreign = KernelCalls.open("/dev/null", O_RDWR)
   }
 
   deinit {
     closeAll()
-    _ = clinux_close(foreign)
+    KernelCalls.close(foreign)
   }
 
   /// Where the script's memory lies.
@@ -44,7 +46,7 @@ public final class KernelContestant: Contestant {
   public func finish() { closeAll() }
 
   private func closeAll() {
-    for descriptor in files.values.map(\.descriptor) + forgotten { _ = clinux_close(descriptor) }
+    for descriptor in files.values.map(\.descriptor) + forgotten { KernelCalls.close(descriptor) }
     (files, forgotten, mapped, containers) = ([:], [], [], [:])
   }
 
@@ -55,14 +57,15 @@ public final class KernelContestant: Contestant {
     case .openGroup:
       // A node's name is a number in decimal; no group has a larger one.
       let number = UInt32(truncatingIfNeeded: call.numbers[0].value)
-      return open("/dev/vfio/\(number)", .group(number), call)
+      let prefix = unprotected.contains(number) ? "noiommu-" : ""
+      return open("/dev/vfio/\(prefix)\(number)", .group(number), call)
     case .deviceRead, .deviceWrite: return look(call)
     default: break
     }
     guard let file = files[call.on] else { return Outcome(-Int64(EBADF)) }
     if call.verb == .close {
       files[call.on] = nil
-      _ = clinux_close(file.descriptor)
+      KernelCalls.close(file.descriptor)
       return Outcome(0)
     }
     if case .device(let name) = file.kind {
@@ -77,7 +80,7 @@ public final class KernelContestant: Contestant {
   private func command(_ call: Call, on file: File) -> Outcome {
     var command = PinsCommand(call)
     let argument = arena.place(command.bytes, at: .plain)
-    let result = clinux_ioctl(file.descriptor, PinsCommand.request, argument)
+    let result = KernelCalls.ioctl(file.descriptor, PinsCommand.request, argument)
     guard result == 0 else { return Outcome(result) }
     command.bytes = arena.bytes(PinsCommand.byteCount, at: argument)
     if call.verb == .driverWrite { arena.noteWrites() }
@@ -85,7 +88,7 @@ public final class KernelContestant: Contestant {
   }
 
   private func open(_ path: String, _ kind: Kind, _ call: Call) -> Outcome {
-    let descriptor = unsafe clinux_open(path, O_RDWR | O_CLOEXEC, 0)
+    let descriptor = KernelCalls.open(path, O_RDWR)
     guard descriptor >= 0 else { return Outcome(Int64(descriptor)) }
     enter(File(kind: kind, descriptor: descriptor), as: call.into)
     return Outcome(0)
@@ -99,7 +102,7 @@ public final class KernelContestant: Contestant {
     let request = call.verb.request.map(UInt64.init) ?? call.numbers[0].value
     let structure = CallerStructure(call, base: memoryBase)
     let argument = arena.argument(of: call, structure) { descriptor(of: $0) }
-    let result = clinux_ioctl(file.descriptor, request, argument)
+    let result = KernelCalls.ioctl(file.descriptor, request, argument)
     if call.verb == .getDeviceFD, result >= 0 {
       if case .group = file.kind {
         enter(File(kind: .device(call.name), descriptor: Int32(result)), as: call.into)
@@ -147,7 +150,7 @@ extension KernelContestant {
     // A write that would land nowhere we know cannot be looked for.
     guard call.verb == .deviceRead || place != nil, looks.take() else { return .unseen }
     let name = arena.place(Array(call.name.utf8) + [0], at: .plain)
-    let device = clinux_ioctl(node, 0x3b6a, name)
+    let device = KernelCalls.ioctl(node, 0x3b6a, name)
     guard device >= 0 else { return .unseen }
     let look = RealLook(device: Int32(device), space: space.descriptor, arena: arena)
     guard call.verb == .deviceWrite, let place else { return look.read(iova) }

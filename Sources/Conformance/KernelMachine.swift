@@ -18,7 +18,8 @@ public struct KernelMachine: Sendable {
 
   /// What the legacy nodes are.
   public let legacy: Legacy
-  /// How a report names the kernel: `native`, `compat`, `pure` or `none`.
+  /// How a report names the kernel: `native`, `compat`, `pure` or `none`; `run` where the nodes are
+  /// those of `ioasid run`, the whole product being asked by plain calls.
   public let kernel: String
   /// The machine's groups and IOMMUs; nil when none can be asked.
   public let world: World?
@@ -35,8 +36,8 @@ public struct KernelMachine: Sendable {
     let nodes = members.compactMapValues { $0.first?.node }
     deviceNodes = Dictionary(
       uniqueKeysWithValues: nodes.map { (GroupNumber(rawValue: $0.key), $0.value) })
-    let iommufd = unsafe clinux_open("/dev/iommu", O_RDWR | O_CLOEXEC, 0)
-    if iommufd >= 0 { _ = clinux_close(iommufd) }
+    let iommufd = KernelCalls.open("/dev/iommu", O_RDWR)
+    if iommufd >= 0 { KernelCalls.close(iommufd) }
     noIOMMUFD =
       iommufd < 0
       ? "/dev/iommu: \(Self.words(iommufd))"
@@ -44,8 +45,9 @@ public struct KernelMachine: Sendable {
     let groups: [World.Discovered]
     switch legacy {
     case .native, .compat:
-      kernel = legacy == .native ? "native" : "compat"
-      groups = Self.groupsWithNodes().compactMap { Self.ask($0) }
+      let isRun = !SysfsText.names(in: "/sys/module/ioasid").isEmpty
+      kernel = isRun ? "run" : legacy == .native ? "native" : "compat"
+      groups = Self.groupsWithNodes().compactMap { Self.ask($0.number, $0.unprotected) }
     case .absent:
       kernel = noIOMMUFD == nil ? "pure" : "none"
       groups =
@@ -63,20 +65,25 @@ public struct KernelMachine: Sendable {
 
   /// An iommufd looks at its argument, a container without a driver does not.
   private static func findLegacy() -> Legacy {
-    let node = unsafe clinux_open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC, 0)
+    let node = KernelCalls.open("/dev/vfio/vfio", O_RDWR)
     guard node >= 0 else {
       return .absent("/dev/vfio/vfio: \(words(node))")
     }
-    defer { _ = clinux_close(node) }
+    defer { KernelCalls.close(node) }
     guard !groupsWithNodes().isEmpty else {
       return .absent("no group node in /dev/vfio: bind devices to vfio-pci")
     }
     let destroy: UInt64 = 0x3b80
-    return clinux_ioctl(node, destroy, 0 &- 4096) == -Int64(EFAULT) ? .compat : .native
+    return KernelCalls.ioctl(node, destroy, 0 &- 4096) == -Int64(EFAULT) ? .compat : .native
   }
 
-  private static func groupsWithNodes() -> [UInt32] {
-    SysfsText.names(in: "/dev/vfio").compactMap { UInt32($0) }.sorted()
+  private static func groupsWithNodes() -> [(number: UInt32, unprotected: Bool)] {
+    let prefix = "noiommu-"
+    return SysfsText.names(in: "/dev/vfio").compactMap { name in
+      let isUnprotected = name.hasPrefix(prefix)
+      let number = UInt32(isUnprotected ? name.dropFirst(prefix.count) : name[...])
+      return number.map { ($0, isUnprotected) }
+    }.sorted { $0.0 < $1.0 }
   }
 
   private struct Member {
@@ -149,34 +156,37 @@ public struct KernelMachine: Sendable {
 
   /// A group with what a container of its own says of the IOMMU behind it; nil when it cannot be
   /// taken.
-  private static func ask(_ number: UInt32) -> World.Discovered? {
+  private static func ask(_ number: UInt32, _ isUnprotected: Bool) -> World.Discovered? {
     let devices = members(of: number).map(\.name)
+    if isUnprotected {
+      return World.Discovered(number: number, devices: devices, isUnprotected: true)
+    }
     if !PinsDriver.names.isDisjoint(with: devices) {
       return World.Discovered(number: number, devices: devices, isEmulated: true)
     }
     let (reserved, relaxable) = regions(of: number)
-    let container = unsafe clinux_open("/dev/vfio/vfio", O_RDWR | O_CLOEXEC, 0)
-    let group = unsafe clinux_open("/dev/vfio/\(number)", O_RDWR | O_CLOEXEC, 0)
+    let container = KernelCalls.open("/dev/vfio/vfio", O_RDWR)
+    let group = KernelCalls.open("/dev/vfio/\(number)", O_RDWR)
     defer {
-      for descriptor in [group, container] where descriptor >= 0 { clinux_close(descriptor) }
+      for descriptor in [group, container] where descriptor >= 0 { KernelCalls.close(descriptor) }
     }
     guard container >= 0, group >= 0, let name = devices.first else { return nil }
     var descriptor = container
     let isSet = unsafe withUnsafeMutableBytes(of: &descriptor) { bytes in
-      clinux_ioctl(group, 0x3b68, UInt64(UInt(bitPattern: bytes.baseAddress)))
+      KernelCalls.ioctl(group, 0x3b68, UInt64(UInt(bitPattern: bytes.baseAddress)))
     }
-    guard isSet == 0, clinux_ioctl(container, 0x3b66, 3) == 0 else { return nil }
+    guard isSet == 0, KernelCalls.ioctl(container, 0x3b66, 3) == 0 else { return nil }
     // The emulation knows an IOMMU only while a device of it is open.
     var text = Array(name.utf8) + [0]
     let device = unsafe text.withUnsafeMutableBytes { bytes in
-      clinux_ioctl(group, 0x3b6a, UInt64(UInt(bitPattern: bytes.baseAddress)))
+      KernelCalls.ioctl(group, 0x3b6a, UInt64(UInt(bitPattern: bytes.baseAddress)))
     }
-    defer { if device >= 0 { _ = clinux_close(Int32(device)) } }
+    defer { if device >= 0 { KernelCalls.close(Int32(device)) } }
     guard let facts = info(of: container) else { return nil }
     return World.Discovered(
       number: number, devices: devices, reserved: reserved, relaxable: relaxable,
       usable: facts.ranges,
-      pageSizes: facts.pageSizes, coherent: clinux_ioctl(container, 0x3b65, 4) == 1)
+      pageSizes: facts.pageSizes, coherent: KernelCalls.ioctl(container, 0x3b65, 4) == 1)
   }
 
   /// GET_INFO's page sizes and ranges.
@@ -184,7 +194,7 @@ public struct KernelMachine: Sendable {
     var words = [UInt64](repeating: 0, count: 512)
     words[0] = 4096
     let result = unsafe words.withUnsafeMutableBytes { bytes in
-      clinux_ioctl(container, 0x3b70, UInt64(UInt(bitPattern: bytes.baseAddress)))
+      KernelCalls.ioctl(container, 0x3b70, UInt64(UInt(bitPattern: bytes.baseAddress)))
     }
     guard result == 0 else { return nil }
     var offset = Int(words[2] & 0xffff_ffff)
@@ -210,6 +220,8 @@ extension World {
     var devices: [String]
     /// Whether no IOMMU is behind it: of the rest nothing is known.
     var isEmulated = false
+    /// Whether its devices are real all the same.
+    var isUnprotected = false
     var reserved: [Run] = []
     var relaxable: [Run] = []
     var usable: [Run] = []
@@ -224,8 +236,11 @@ extension World {
     var iommus: [IOMMU] = []
     var groups: [Group] = []
     for found in discovered {
-      guard !found.isEmulated else {
-        groups.append(Group(number: found.number, iommu: nil, devices: found.devices))
+      guard !found.isEmulated, !found.isUnprotected else {
+        groups.append(
+          Group(
+            number: found.number, iommu: nil, devices: found.devices,
+            unprotected: found.isUnprotected))
         continue
       }
       let all = found.usable + found.reserved
@@ -241,7 +256,7 @@ extension World {
           reserved: found.reserved, relaxable: found.relaxable))
     }
     self.init(name: "here", iommus: iommus, groups: groups, entryLimit: entryLimit)
-    for known in [World.lab, .labWithPins] {
+    for known in [World.lab, .labWithPins, .unprotected] {
       var like = known
       (like.name, like.entryLimit) = (name, entryLimit)
       if self == like { name = known.name }
@@ -259,9 +274,9 @@ enum EntryLimit {
 
   /// Sets it for containers that get their driver from now on; whether it now is what was asked.
   static func set(_ limit: UInt32) -> Bool {
-    let file = unsafe clinux_open(path, O_WRONLY | O_CLOEXEC, 0)
+    let file = KernelCalls.open(path, O_WRONLY | O_TRUNC)
     guard file >= 0 else { return false }
-    defer { _ = clinux_close(file) }
+    defer { KernelCalls.close(file) }
     var text = Array("\(limit)".utf8)
     return unsafe clinux_write(file, &text, text.count) == Int64(text.count)
   }
@@ -271,9 +286,9 @@ enum EntryLimit {
 enum SysfsText {
   /// What stands in a file; empty when it cannot be read.
   static func read(_ path: String) -> String {
-    let file = unsafe clinux_open(path, O_RDONLY | O_CLOEXEC, 0)
+    let file = KernelCalls.open(path, O_RDONLY)
     guard file >= 0 else { return "" }
-    defer { _ = clinux_close(file) }
+    defer { KernelCalls.close(file) }
     var bytes = [UInt8](repeating: 0, count: 4096)
     let count = unsafe clinux_read(file, &bytes, bytes.count)
     return String(decoding: bytes.prefix(max(0, Int(count))), as: UTF8.self)

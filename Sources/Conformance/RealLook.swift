@@ -76,6 +76,6 @@ struct RealLook: ~Copyable {
 
   private func issue(_ request: UInt64, _ call: Call) -> Bool {
     let argument = arena.place(CallerStructure(call, base: 0).bytes, at: .plain)
-    return clinux_ioctl(space, request, argument) == 0
+    return KernelCalls.ioctl(space, request, argument) == 0
   }
 }

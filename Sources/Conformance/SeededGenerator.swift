@@ -4,7 +4,9 @@ public struct SeededGenerator {
   private var numbers: SeededNumbers
   private let world: World
   private let weights: [Int]
-  private let type: UInt64
+  /// The type of this script's containers where their groups have an IOMMU, and as they are now.
+  private let usual: UInt64
+  private var type: UInt64
   private let wildness: Int
   /// What each descriptor ought to be: the call that made it, and a group's index.
   private var isOpen: [Int: Verb] = [:]
@@ -42,7 +44,8 @@ public struct SeededGenerator {
     var world = world ?? numbers.pick([World.lab, .mixed, .mixed, .three, .coarse])
     if numbers.chance(1, in: 3) { world.entryLimit = numbers.pick([0, 1, 2, 3, 8, 100]) }
     self.world = world
-    type = numbers.pick([1, 3, 3, 3])
+    usual = numbers.pick([1, 3, 3, 3])
+    type = usual
     wildness = numbers.pick([0, 1, 5, 20])
     // Mappings lead; each of the others is common, rare or absent in this script.
     // Drivers see what memory holds, and real devices do not make all of the writes of a script.
@@ -62,12 +65,20 @@ public struct SeededGenerator {
     (isOpen, groupOf, used, taken, addresses) = ([:], [:], [], [], [:])
     (drivers, pinned) = ([], [])
     let isWithoutIOMMU = world.hasPins && numbers.chance(1, in: 2)
+    // Groups of both kinds do not mix: mostly one or the other is tried.
+    let wantsUnprotected = world.allowsUnprotected && numbers.chance(1, in: 2)
+    type = wantsUnprotected ? 8 : usual
     let container = make(.openContainer)
     mainContainer = container
     for index in world.groups.indices where numbers.chance(1, in: 2) {
       if isWithoutIOMMU, world.groups[index].iommu != nil { continue }
       // A group that cannot be taken spoils the container for the rest of the script.
       let group = world.groups[index]
+      if world.allowsUnprotected, group.unprotected != wantsUnprotected,
+        numbers.chance(7, in: 8)
+      {
+        continue
+      }
       if !(group.viable && group.safeInterrupts) && numbers.chance(7, in: 8) { continue }
       let file = makeGroup(index)
       calls.append(Call(.setContainer, on: file, other: .descriptor(container)))
