@@ -137,6 +137,7 @@ static void owners(void) {
     set_limit(8);
     GIVE(memory, 0x10000, 8 * PAGE);
     MAP(READ_WRITE, memory, 0x30000, PAGE);
+    UNMAP(0x30000, PAGE);
     memset(memory, 0x33, PAGE);
     dma_in(bar, 0x10000, 64);
     dma_out(bar, 0x11000, 64);
