@@ -188,6 +188,13 @@ public final class LookAllowance {
   /// Whether looks cost nothing of what is left.
   var isFree = false
 
+  /// Looks that cost nothing.
+  static var free: LookAllowance {
+    let looks = LookAllowance(0)
+    looks.isFree = true
+    return looks
+  }
+
   /// So many looks in all.
   public init(_ total: Int) { self.total = total }
 

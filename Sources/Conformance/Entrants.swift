@@ -36,6 +36,23 @@ public struct Entrants {
     if let originalLimit { _ = EntryLimit.set(originalLimit) }
   }
 
+  /// The nodes of a run; whether it was told to repeat Linux's stale bits, their witness shows.
+  private func wholeProduct(on backend: String, _ arena: ScriptArena) -> Entrant {
+    // A simulated device's looks cost nothing.
+    let looks = backend == "software" ? LookAllowance.free : looks
+    func entrant(_ manner: DirtyManner) -> Entrant {
+      Entrant(.run, on: backend, manner: manner) { world in
+        _ = EntryLimit.set(world.entryLimit)
+        return KernelContestant(world: world, arena: arena, looks: looks)
+      }
+    }
+    let repeats = Ledger.staleBits.allSatisfy { row in
+      !row.occurs(world)
+        || Comparison.compare(row.script(on: world), entrant(.stale)).difference == nil
+    }
+    return entrant(repeats ? .stale : .clean)
+  }
+
   private struct Absence: Error { var reason: String }
 
   private func entrant(
@@ -43,6 +60,12 @@ public struct Entrants {
   ) -> Result<Entrant, Absence> {
     let looks = looks
     switch name {
+    case .run:
+      guard let run = machine.run else { return .failure(Absence(reason: "not inside ioasid run")) }
+      return .success(wholeProduct(on: run, arena))
+    case .native where machine.run != nil, .compat where machine.run != nil,
+      .iommufd where machine.run != nil:
+      return .failure(Absence(reason: "inside ioasid run, whose nodes are `run`"))
     case .native, .compat:
       if case .absent(let reason) = machine.legacy { return .failure(Absence(reason: reason)) }
       guard machine.legacy == (name == .native ? .native : .compat) else {

@@ -14,4 +14,21 @@ enum KernelCalls {
   static func ioctl(_ descriptor: Int32, _ request: UInt64, _ argument: UInt64) -> Int64 {
     clinux_libc_ioctl(descriptor, request, argument)
   }
+  /// ioctl(2) in a forked child, which ends with it; EAGAIN where there is none. What the call
+  /// writes to private memory is the child's.
+  static func ioctlByChild(_ descriptor: Int32, _ request: UInt64, _ argument: UInt64) -> Int64 {
+    var socket: Int32 = -1
+    let child = unsafe clinux_libc_fork(&socket)
+    guard child >= 0 else { return -Int64(EAGAIN) }
+    if child == 0 {
+      var result = ioctl(descriptor, request, argument)
+      _ = unsafe clinux_libc_send(socket, &result, UInt64(MemoryLayout<Int64>.size))
+      clinux_libc_exit()
+    }
+    var result = -Int64(EAGAIN)
+    _ = unsafe clinux_libc_receive(socket, &result, UInt64(MemoryLayout<Int64>.size))
+    clinux_libc_wait(Int32(child))
+    close(socket)
+    return result
+  }
 }

@@ -7,7 +7,10 @@ public final class KernelContestant: Contestant {
   private struct File {
     var kind: Kind
     var descriptor: Int32
+    /// Which open it is of.
+    var open: Int
   }
+  private var opens = 0
 
   private let arena: ScriptArena
   private let looks: LookAllowance
@@ -17,10 +20,12 @@ public final class KernelContestant: Contestant {
   /// Descriptors whose numbers the script has given to others: nobody closed them.
   private var forgotten: [Int32] = []
   private let foreign: Int32
-  /// The container that each group was put into, as far as the script's descriptors tell.
+  /// The open container that each group was put into.
   private var containers: [UInt32: Int] = [:]
-  /// What was mapped, the newest last, by the container's descriptor.
-  private var mapped: [(container: Int, iova: UInt64, size: UInt64, address: UInt64)] = []
+  /// What was mapped, the newest last, by the open container.
+  private var mapped: [Mapped] = []
+  /// Without an address: a child's that is gone.
+  private struct Mapped { var container: Int, iova: UInt64, size: UInt64, address: UInt64? }
 
   /// The kernel with nothing of ours open, and memory whose words hold their first values again.
   public init(world: World, arena: ScriptArena, looks: LookAllowance) {
@@ -68,6 +73,12 @@ public final class KernelContestant: Contestant {
       KernelCalls.close(file.descriptor)
       return Outcome(0)
     }
+    if call.verb == .dup {
+      let copy = dup(file.descriptor)
+      guard copy >= 0 else { return Outcome(-Int64(errno)) }
+      enter(File(kind: file.kind, descriptor: copy, open: file.open), as: call.into)
+      return Outcome(0)
+    }
     if case .device(let name) = file.kind {
       guard call.verb.isOfDriver, PinsDriver.names.contains(name) else { return Outcome(0) }
       return command(call, on: file)
@@ -90,8 +101,13 @@ public final class KernelContestant: Contestant {
   private func open(_ path: String, _ kind: Kind, _ call: Call) -> Outcome {
     let descriptor = KernelCalls.open(path, O_RDWR)
     guard descriptor >= 0 else { return Outcome(Int64(descriptor)) }
-    enter(File(kind: kind, descriptor: descriptor), as: call.into)
+    enter(kind, descriptor, as: call.into)
     return Outcome(0)
+  }
+
+  private func enter(_ kind: Kind, _ descriptor: Int32, as number: Int) {
+    opens += 1
+    enter(File(kind: kind, descriptor: descriptor, open: opens), as: number)
   }
 
   private func enter(_ file: File, as number: Int) {
@@ -102,10 +118,13 @@ public final class KernelContestant: Contestant {
     let request = call.verb.request.map(UInt64.init) ?? call.numbers[0].value
     let structure = CallerStructure(call, base: memoryBase)
     let argument = arena.argument(of: call, structure) { descriptor(of: $0) }
-    let result = KernelCalls.ioctl(file.descriptor, request, argument)
+    let result =
+      call.byChild
+      ? KernelCalls.ioctlByChild(file.descriptor, request, argument)
+      : KernelCalls.ioctl(file.descriptor, request, argument)
     if call.verb == .getDeviceFD, result >= 0 {
       if case .group = file.kind {
-        enter(File(kind: .device(call.name), descriptor: Int32(result)), as: call.into)
+        enter(.device(call.name), Int32(result), as: call.into)
         return Outcome(0)
       }
     }
@@ -125,14 +144,13 @@ public final class KernelContestant: Contestant {
   private func note(_ call: Call, _ file: File) {
     switch (call.verb, file.kind) {
     case (.setContainer, .group(let group)):
-      if case .descriptor(let container) = call.other { containers[group] = container }
+      if case .descriptor(let number) = call.other { containers[group] = files[number]?.open }
     case (.unsetContainer, .group(let group)): containers[group] = nil
     case (.mapDMA, .container):
       mapped.append(
-        (
-          call.on, call.numbers[3].value, call.numbers[4].value,
-          call.numbers[2].resolved(memoryBase)
-        ))
+        Mapped(
+          container: file.open, iova: call.numbers[3].value, size: call.numbers[4].value,
+          address: call.byChild ? nil : call.numbers[2].resolved(memoryBase)))
     default: break
     }
   }
@@ -143,10 +161,14 @@ extension KernelContestant {
   private func look(_ call: Call) -> Outcome {
     let iova = call.numbers[0].value & ~7
     guard RealLook.isPossible(at: iova), let group = names[call.name],
-      let container = containers[group], let space = files[container],
+      let container = containers[group],
+      let space = files.values.first(where: { $0.open == container }),
       case .container = space.kind, let node = node(of: group)
     else { return .unseen }
-    let place = place(of: iova, in: container)
+    // What a child mapped was its own memory, like and not the same.
+    let mapping = mapped.last { $0.container == container && iova &- $0.iova < $0.size }
+    if let mapping, mapping.address == nil { return .unseen }
+    let place = place(of: iova, in: mapping)
     // A write that would land nowhere we know cannot be looked for.
     guard call.verb == .deviceRead || place != nil, looks.take() else { return .unseen }
     let name = arena.place(Array(call.name.utf8) + [0], at: .plain)
@@ -164,11 +186,10 @@ extension KernelContestant {
     return nil
   }
 
-  /// Where the newest mapping of an address leads, if the program can read there.
-  private func place(of iova: UInt64, in container: Int) -> UInt64? {
-    let mapping = mapped.last { $0.container == container && iova &- $0.iova < $0.size }
-    guard let mapping else { return nil }
-    let address = mapping.address &+ (iova &- mapping.iova)
+  /// Where a mapping leads, if the program can read there.
+  private func place(of iova: UInt64, in mapping: Mapped?) -> UInt64? {
+    guard let mapping, let start = mapping.address else { return nil }
+    let address = start &+ (iova &- mapping.iova)
     return arena.isReadable(address) ? address : nil
   }
 }

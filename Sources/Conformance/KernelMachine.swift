@@ -18,9 +18,10 @@ public struct KernelMachine: Sendable {
 
   /// What the legacy nodes are.
   public let legacy: Legacy
-  /// How a report names the kernel: `native`, `compat`, `pure` or `none`; `run` where the nodes are
-  /// those of `ioasid run`, the whole product being asked by plain calls.
+  /// How a report names the kernel: `native`, `compat`, `pure` or `none`.
   public let kernel: String
+  /// The backend of the `ioasid run` that this process is in; nil outside of one.
+  public let run: String?
   /// The machine's groups and IOMMUs; nil when none can be asked.
   public let world: World?
   /// The node of one device, below /dev/vfio/devices, for each group that has one.
@@ -32,6 +33,8 @@ public struct KernelMachine: Sendable {
   public init() {
     let legacy = Self.findLegacy()
     self.legacy = legacy
+    let own = SysfsText.names(in: "/sys/module/ioasid")
+    run = own.isEmpty ? nil : own.contains("machine-nodes") ? "iommufd" : "software"
     let members = Self.membersWithNodes()
     let nodes = members.compactMapValues { $0.first?.node }
     deviceNodes = Dictionary(
@@ -45,8 +48,7 @@ public struct KernelMachine: Sendable {
     let groups: [World.Discovered]
     switch legacy {
     case .native, .compat:
-      let isRun = !SysfsText.names(in: "/sys/module/ioasid").isEmpty
-      kernel = isRun ? "run" : legacy == .native ? "native" : "compat"
+      kernel = legacy == .native ? "native" : "compat"
       groups = Self.groupsWithNodes().compactMap { Self.ask($0.number, $0.unprotected) }
     case .absent:
       kernel = noIOMMUFD == nil ? "pure" : "none"

@@ -3,7 +3,7 @@
 extension Ledger {
   static let lastPage = [
     LedgerRow(
-      "last-page-in-info", of: [.iommufd], section: "iommufd-last-page",
+      "last-page-in-info", of: [.iommufd, .run], section: "iommufd-last-page",
       "GET_INFO's last range ends one page before 2⁶⁴",
       on: \.reachesLastPage,
       witness: ready + "f0 GET_INFO argsz=4096\n"
@@ -15,7 +15,7 @@ extension Ledger {
         }
     },
     LedgerRow(
-      "last-page-in-map", of: [.iommufd], section: "iommufd-last-page",
+      "last-page-in-map", of: [.iommufd, .run], section: "iommufd-last-page",
       "MAP up to 2⁶⁴ is EINVAL", partsWays: true,
       on: \.reachesLastPage,
       witness: ready + """

@@ -4,6 +4,8 @@ public enum ContestantName: String, Hashable, Sendable, CaseIterable {
   case native
   /// The kernel's emulation of it: an iommufd as /dev/vfio/vfio.
   case compat
+  /// The whole product: the nodes of the `ioasid run` that this process is in, by plain calls.
+  case run
   /// The shim over the kernel's iommufd.
   case iommufd
   /// The shim over the software IOMMU.

@@ -9,6 +9,12 @@ public struct Oracle: Contestant {
     case device(group: Int, name: String)
   }
 
+  /// A descriptor: the open file, and which of all opens that was.
+  struct Descriptor {
+    var file: File
+    var open: Int
+  }
+
   /// A group's own state; its facts are in the world at the same index.
   struct Group {
     /// Whether the node's one file is open.
@@ -27,7 +33,11 @@ public struct Oracle: Contestant {
   /// Where the script's memory lies.
   public let memoryBase: UInt64
   let world: World
-  var files: [Int: File] = [:]
+  private var descriptors: [Int: Descriptor] = [:]
+  /// How many descriptors each open file has.
+  private var references: [Int] = []
+  /// The open file behind each descriptor.
+  var files: [Int: File] { descriptors.mapValues(\.file) }
   var groups: [Group]
   var containers: [OracleContainer] = []
   private let manner: DirtyManner
@@ -51,14 +61,19 @@ public struct Oracle: Contestant {
     case .openContainer:
       containers.append(
         OracleContainer(world: world, memoryBase: memoryBase, manner: manner))
-      files[call.into] = .container(containers.count - 1)
+      open(.container(containers.count - 1), as: call.into)
       return Outcome(0)
     case .openGroup: return openGroup(call)
     case .close: return close(call)
+    case .dup:
+      guard let descriptor = descriptors[call.on] else { return Outcome(-errnoBADF) }
+      descriptors[call.into] = descriptor
+      references[descriptor.open] += 1
+      return Outcome(0)
     case .deviceRead, .deviceWrite: return deviceAccess(call)
     default: break
     }
-    switch files[call.on] {
+    switch descriptors[call.on]?.file {
     case nil: return Outcome(-errnoBADF)
     case .container(let container): return containerCall(call, container)
     case .group(let group): return groupCall(call, group)
@@ -69,6 +84,11 @@ public struct Oracle: Contestant {
 
   // MARK: - Opening and closing (1.2, 1.4)
 
+  private mutating func open(_ file: File, as number: Int) {
+    descriptors[number] = Descriptor(file: file, open: references.count)
+    references.append(1)
+  }
+
   private mutating func openGroup(_ call: Call) -> Outcome {
     let number = call.numbers[0].value
     guard let group = world.groups.firstIndex(where: { $0.number == number }) else {
@@ -77,13 +97,15 @@ public struct Oracle: Contestant {
     if groups[group].isOpen { return Outcome(-errnoBUSY) }
     groups[group].isOpen = true
     groups[group].hasDescriptor = true
-    files[call.into] = .group(group)
+    open(.group(group), as: call.into)
     return Outcome(0)
   }
 
   private mutating func close(_ call: Call) -> Outcome {
-    switch files.removeValue(forKey: call.on) {
-    case nil: return Outcome(-errnoBADF)
+    guard let closed = descriptors.removeValue(forKey: call.on) else { return Outcome(-errnoBADF) }
+    references[closed.open] -= 1
+    if references[closed.open] > 0 { return Outcome(0) }
+    switch closed.file {
     case .container: return Outcome(0)  // its groups keep it
     case .group(let group):
       groups[group].hasDescriptor = false
@@ -188,8 +210,8 @@ public struct Oracle: Contestant {
     case .closed: return errnoBADF
     case .foreign: file = nil
     case .descriptor(let number):
-      guard let open = files[number] else { return errnoBADF }
-      file = open
+      guard let open = descriptors[number] else { return errnoBADF }
+      file = open.file
     }
     if groups[group].container != nil { return errnoINVAL }
     guard case .container(let container) = file else { return errnoBADFD }
@@ -232,7 +254,7 @@ public struct Oracle: Contestant {
         containers[container].drivers[group] = PinsDriver(of: device)
       }
       groups[group].openDevices.append(device)
-      files[call.into] = .device(group: group, name: device)
+      open(.device(group: group, name: device), as: call.into)
       return 0
     }
     return errnoNODEV

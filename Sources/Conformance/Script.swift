@@ -3,6 +3,8 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
   case openContainer = "open-container"
   case openGroup = "open-group"
   case close = "close"
+  /// dup(2): another descriptor of the same open file.
+  case dup = "dup"
   case getAPIVersion = "GET_API_VERSION"
   case checkExtension = "CHECK_EXTENSION"
   case setIOMMU = "SET_IOMMU"
@@ -36,7 +38,8 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
   /// The numbers a line gives, in order.
   public var fields: [String] {
     switch self {
-    case .openContainer, .close, .getAPIVersion, .setContainer, .unsetContainer, .getDeviceFD: []
+    case .openContainer, .close, .dup, .getAPIVersion, .setContainer, .unsetContainer, .getDeviceFD:
+      []
     case .openGroup: ["number"]
     case .checkExtension: ["extension"]
     case .setIOMMU: ["type"]
@@ -81,7 +84,7 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
     case .mapDMA: 0x3b71
     case .unmapDMA: 0x3b72
     case .dirtyPages: 0x3b75
-    case .ioctl, .openContainer, .openGroup, .close, .deviceRead, .deviceWrite: nil
+    case .ioctl, .openContainer, .openGroup, .close, .dup, .deviceRead, .deviceWrite: nil
     case .pin, .unpin, .driverRead, .driverWrite, .keep, .told: nil
     }
   }
@@ -95,7 +98,7 @@ public enum Verb: String, Hashable, Sendable, CaseIterable {
   }
 
   var makesDescriptor: Bool {
-    self == .openContainer || self == .openGroup || self == .getDeviceFD
+    self == .openContainer || self == .openGroup || self == .getDeviceFD || self == .dup
   }
   var usesDescriptor: Bool {
     switch self {
@@ -169,6 +172,8 @@ public struct Call: Hashable, Sendable {
   public var name: String
   /// Where the structure stands.
   public var place: Place
+  /// Whether a forked child makes the call, and ends.
+  public var byChild = false
 
   /// States a line; what the verb has no use for keeps its default.
   public init(
@@ -182,6 +187,19 @@ public struct Call: Hashable, Sendable {
     self.numbers = numbers
     self.name = name
     self.place = place
+  }
+}
+
+extension Call {
+  /// Whether a child can make it in its parent's stead: it opens nothing, and what it writes stands
+  /// in the structure.
+  var isForChildren: Bool {
+    switch verb {
+    case .getInfo, .getStatus, .mapDMA, .setContainer: true
+    case .unmapDMA: numbers[1].value & 1 == 0
+    case .dirtyPages: numbers[1].value & 4 == 0
+    default: false
+    }
   }
 }
 

@@ -65,6 +65,7 @@ extension Call: CustomStringConvertible {
     if verb.namesDevice { words.append(quoted(name)) }
     for (field, number) in zip(verb.fields, numbers) { words.append("\(field)=\(number)") }
     if verb.hasStructure, place != .plain { words.append("@\(place)") }
+    if byChild { words.append("by-child") }
     return words.joined(separator: " ")
   }
 
@@ -93,6 +94,10 @@ extension Call: CustomStringConvertible {
         throw Refusal("expected \(field)=")
       }
       numbers.append(try Number(word: word.dropFirst(field.count + 1)))
+    }
+    if words.last == "by-child" {
+      byChild = true
+      words.removeLast()
     }
     if let word = words.popFirst() { place = try Place(word: word) }
     guard words.isEmpty else { throw Refusal("too many words") }

@@ -12,7 +12,9 @@ public struct SeededGenerator {
   private var isOpen: [Int: Verb] = [:]
   private var groupOf: [Int: Int] = [:]
   private var nextDescriptor = 0
-  private var mainContainer = 0
+  /// The containers that groups were put into at the last beginning, and the first file of it.
+  private var containers: [Int] = []
+  private var beginning = 0
   private var used: [(iova: UInt64, size: UInt64)] = []
   /// What UNMAP with VADDR was asked for, the latest last.
   private var taken: [(iova: UInt64, size: UInt64)] = []
@@ -28,7 +30,7 @@ public struct SeededGenerator {
   private static let verbs: [Verb] = [
     .mapDMA, .unmapDMA, .getInfo, .deviceRead, .deviceWrite, .openContainer, .openGroup, .close,
     .setContainer, .setIOMMU, .unsetContainer, .getDeviceFD, .getStatus, .checkExtension,
-    .dirtyPages, .getAPIVersion, .ioctl,
+    .dirtyPages, .getAPIVersion, .ioctl, .dup,
   ]
 
   /// The script of a seed, on a world of its choice or on the one given.
@@ -68,8 +70,9 @@ public struct SeededGenerator {
     // Groups of both kinds do not mix: mostly one or the other is tried.
     let wantsUnprotected = world.allowsUnprotected && numbers.chance(1, in: 2)
     type = wantsUnprotected ? 8 : usual
-    let container = make(.openContainer)
-    mainContainer = container
+    beginning = nextDescriptor
+    containers = [make(.openContainer)]
+    if numbers.chance(1, in: 5) { containers.append(make(.openContainer)) }
     for index in world.groups.indices where numbers.chance(1, in: 2) {
       if isWithoutIOMMU, world.groups[index].iommu != nil { continue }
       // A group that cannot be taken spoils the container for the rest of the script.
@@ -81,16 +84,17 @@ public struct SeededGenerator {
       }
       if !(group.viable && group.safeInterrupts) && numbers.chance(7, in: 8) { continue }
       let file = makeGroup(index)
+      let container = numbers.pick(containers)
       calls.append(Call(.setContainer, on: file, other: .descriptor(container)))
       if numbers.chance(1, in: 3) { setIOMMU(container) }
     }
-    setIOMMU(container)
+    for container in containers { setIOMMU(container) }
     for (file, index) in groupOf.sorted(by: { $0.key < $1.key })
     where PinsDriver.names.contains(world.groups[index].devices[0]) {
       openDriver(of: file, world.groups[index].devices[0])
     }
     if numbers.chance(1, in: 3) {
-      calls.append(Call(.dirtyPages, on: container, [8, 1, 0, 0, 0, 0, 0]))
+      calls.append(Call(.dirtyPages, on: numbers.pick(containers), [8, 1, 0, 0, 0, 0, 0]))
     }
   }
 
@@ -119,8 +123,8 @@ public struct SeededGenerator {
     if numbers.chance(wildness, in: 200) {
       return Int.random(in: 0..<nextDescriptor + 1, using: &numbers)
     }
-    if kind == .openContainer && numbers.chance(9, in: 10) { return mainContainer }
-    return numbers.pick(isOpen.keys.filter { isOpen[$0] == kind }.sorted() + [mainContainer])
+    if kind == .openContainer && numbers.chance(9, in: 10) { return numbers.pick(containers) }
+    return numbers.pick(isOpen.keys.filter { isOpen[$0] == kind }.sorted() + containers)
   }
 
   private mutating func makeCall() {
@@ -132,8 +136,8 @@ public struct SeededGenerator {
     case .close:
       // Closing is rare, and rarer for the first container, or nothing ever stands for long.
       guard numbers.chance(1, in: 6) else { return }
-      let file = Int.random(in: mainContainer...nextDescriptor, using: &numbers)
-      guard file != mainContainer || numbers.chance(1, in: 4) else { return }
+      let file = Int.random(in: beginning...nextDescriptor, using: &numbers)
+      guard !containers.contains(file) || numbers.chance(1, in: 4) else { return }
       isOpen[file] = nil
       groupOf[file] = nil
       calls.append(Call(.close, on: file))
@@ -149,16 +153,21 @@ public struct SeededGenerator {
     case .setIOMMU:
       let type =
         numbers.chance(1, in: 4)
-        ? numbers.pick([0, 1, 2, 3, 6, 8, 9, 1 << 32 | 3] as [UInt64]) : type
+        ? oddNumber() : type
       calls.append(Call(verb, on: descriptor(.openContainer), [Number(type)]))
     case .checkExtension:
-      let number = UInt64.random(in: 0...12, using: &numbers)
+      let number = oddNumber()
       calls.append(Call(verb, on: descriptor(.openContainer), [Number(number)]))
     case .getAPIVersion: calls.append(Call(verb, on: descriptor(.openContainer)))
     case .ioctl:
-      let number = numbers.pick(
-        [0x3b63, 0x3b6b, 0x3b73, 0x3b74, 0x3b76, 0x3b79, 0x3ba0, 0x5401] as [UInt64])
-      calls.append(Call(verb, on: descriptor(.openContainer), [Number(number)]))
+      let kind = numbers.pick([.openContainer, .openContainer, .openGroup] as [Verb])
+      calls.append(Call(verb, on: descriptor(kind), [Number(unknownRequest())]))
+    case .dup:
+      guard numbers.chance(1, in: 6) else { return }
+      let open = isOpen.keys.filter { $0 >= beginning }.sorted()
+      let file = numbers.pick(open.isEmpty ? [beginning] : open)
+      let copy = make(.dup, on: file)
+      (isOpen[copy], groupOf[copy]) = (isOpen[file], groupOf[file])
     case .getInfo:
       let argsz: UInt64 = numbers.pick([72, 88, 104, 120, 136, 152, 168, 184, 24, 16, 4096])
       add(Call(verb, on: descriptor(.openContainer), [self.argsz(argsz)]))
@@ -174,11 +183,31 @@ public struct SeededGenerator {
     var call = call
     if numbers.chance(wildness, in: 100) {
       call.place = numbers.pick([
-        .readOnly, .edge(Int.random(in: 0...64, using: &numbers)), .absent(0),
-        .absent(1 << 63), .absent(.max - 15),
+        .readOnly,
+        .edge(Int.random(in: 0...(call.verb == .getInfo ? 200 : 64), using: &numbers)),
+        .absent(0), .absent(1 << 63), .absent(.max - 15),
       ])
     }
+    // What a child has pinned of its memory no driver can reach any more, nor its bitmaps we.
+    if !world.hasPins, call.isForChildren, numbers.chance(1, in: 25) { call.byChild = true }
     calls.append(call)
+  }
+
+  /// A type or an extension, mostly one that exists somewhere.
+  private mutating func oddNumber() -> UInt64 {
+    guard numbers.chance(1, in: 8) else { return UInt64.random(in: 0...12, using: &numbers) }
+    return numbers.pick([13, 255, 1 << 32 | 3, 1 << 32 | 10, 1 << 63 | 9, .max])
+  }
+
+  /// A number that neither containers nor groups have a call for: some are devices', some other
+  /// files', some one of theirs with a size in it.
+  private mutating func unknownRequest() -> UInt64 {
+    guard numbers.chance(1, in: 4) else {
+      return numbers.pick([0x3b63, 0x3b6b, 0x3b73, 0x3b74, 0x3b76, 0x3b79, 0x3ba0, 0x5401])
+    }
+    let number = UInt64.random(in: 0x3b00...0x3bff, using: &numbers)
+    let isKnown = Verb.allCases.contains { $0.request == UInt32(number) }
+    return isKnown ? numbers.pick([0xc020_0000, 0x4018_0000, 0x8000_0000]) | number : number
   }
 
   private mutating func argsz(_ usual: UInt64) -> Number {

@@ -28,6 +28,9 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
   private let allowsUnprotected: Bool
   private let reporting: DirtyReporting
   private var files: [Int: File] = [:]
+  /// Which open file each descriptor is of, and how many descriptors each has.
+  private var opens: [Int: Int] = [:]
+  private var references: [Int] = []
   private var groups: [Group]
   private var containers: [ContainerNumber: Container] = [:]
   private var drivers = ScriptedDrivers()
@@ -62,9 +65,16 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
       default: break
       }
       guard let file = files[call.on] else { throw .badDescriptor }
+      if call.verb == .dup {
+        enter(file, as: call.into, sharing: opens[call.on])
+        return Outcome(0)
+      }
       if call.verb == .close {
         files[call.on] = nil
-        close(file)
+        if let open = opens.removeValue(forKey: call.on) {
+          references[open] -= 1
+          if references[open] == 0 { close(file) }
+        }
         return Outcome(0)
       }
       return ioctl(call, on: file)
@@ -90,8 +100,14 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
         parameters: ModuleParameters(mappingLimit: entryLimit, allowsNoIOMMU: allowsUnprotected),
         reporting: reporting),
       caller: caller, journal: NoJournal(), bitmaps: CallerBitmaps())
-    files[call.into] = .container(number)
+    enter(.container(number), as: call.into)
     return Outcome(0)
+  }
+
+  private func enter(_ file: File, as number: Int, sharing open: Int? = nil) {
+    files[number] = file
+    opens[number] = open ?? references.count
+    if let open { references[open] += 1 } else { references.append(1) }
   }
 
   private func openGroup(_ call: Call) throws(Errno) -> Outcome {
@@ -104,7 +120,7 @@ public final class ShimContestant<Ground: ShimGround>: Contestant {
     }
     groups[group].state.isOpen = true
     groups[group].hasDescriptor = true
-    files[call.into] = .group(group)
+    enter(.group(group), as: call.into)
     return Outcome(0)
   }
 
@@ -282,7 +298,7 @@ extension ShimContestant {
     }
     groups[group].openDevices.append(device)
     groups[group].state.openDeviceCount = Set(groups[group].openDevices).count
-    files[into] = .device(group: group, name: device)
+    enter(.device(group: group, name: device), as: into)
   }
 }
 

@@ -54,7 +54,8 @@ enum Help {
     ioasid conform merge [--junit FILE] RESULTS…
         Runs the same generated scripts on everybody who answers the legacy calls, compares each
         answer with the oracle's, and prints a table; 1 when something undocumented differs.
-        --on        of native, compat, iommufd, software, oracle; without it whoever is here
+        --on        of native, compat, run, iommufd, software, oracle; without it whoever is here.
+                    run is the whole product: ioasid run … -- ioasid conform --on run,oracle
         --seed, --scripts, --calls
                     which scripts, how many, and how long; the same ones on every machine
         --shard     only part I of N, to be merged with the others
