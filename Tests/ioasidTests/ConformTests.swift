@@ -82,7 +82,7 @@ struct ConformTests {
     arguments: [
       (
         ["--on", "magic"],
-        "no contestant 'magic': choose of native, compat, iommufd, software, oracle"
+        "no contestant 'magic': choose of native, compat, run, iommufd, software, oracle"
       ),
       (["--shard", "4/3"], "--shard takes I/N with I from 1 to N, not '4/3'"),
       (["--scripts", "0"], "--scripts takes a number from 1 on, not '0'"),
@@ -94,6 +94,28 @@ struct ConformTests {
   func nonsenseIsRefusedInOneLine(arguments: [String], sentence: String) throws {
     let outcome = try Tool.spawn(Tool.path, ["conform"] + arguments)
     #expect(outcome == .init(status: 2, output: "", errors: "ioasid: \(sentence)\n"))
+  }
+
+  @Test(.enabled(if: Tool.canBuildViews, "this machine lets this user build no view"))
+  func underRunTheWholeProductIsAsked() throws {
+    func run(_ options: [String], _ platform: [String] = []) throws -> Tool.Outcome {
+      try Tool.spawn(
+        Tool.path,
+        ["run", "--backend", "software"] + platform + options + ["--", Tool.path, "conform"]
+          + ["--on", "run,oracle", "--scripts", "12"])
+    }
+    // What an honest type1 says and, when it is asked to, what Linux's says.
+    for options in [[], ["--bug-compatible"]] {
+      let outcome = try run(options)
+      #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.output)")
+      #expect(outcome.output.contains("run v2 on software"))
+    }
+    let platform = URL(filePath: #filePath).deletingLastPathComponent()
+      .appending(path: "../../Fixtures/Platforms/no-iommu.json").standardizedFileURL.path
+    let unprotected = try run([], ["--platform", platform])
+    #expect(unprotected.status == 0 && unprotected.errors.isEmpty, "\(unprotected.output)")
+    let outside = try Tool.ioasid("conform", "--on", "run")
+    #expect(outside.errors == "ioasid: no contestant run here: not inside ioasid run\n")
   }
 
   @Test func somebodyWhoIsNamedMustBeHere() throws {
