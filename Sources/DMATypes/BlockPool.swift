@@ -7,8 +7,9 @@ internal import CLinux
 /// The memory held follows the blocks in use: pages come as blocks first touch them, and a run
 /// without blocks goes. The first 128 KiB come from `malloc`, because most pools stay small.
 ///
-/// One thread at a time may use a pool; all blocks are freed before it is.
-@safe public final class BlockPool: @unchecked Sendable {
+/// All blocks are freed before the pool goes. A value, because a class's variables would be checked
+/// for exclusive access again, which costs as much as the rest.
+@safe public struct BlockPool: ~Copyable, Sendable {
   /// A run of addresses. SAFETY: `base` is mapped from `init` to `unmap`, and every block in it is
   /// handed out once until it is freed.
   private struct Run {
@@ -37,7 +38,7 @@ internal import CLinux
   public init(blockBytes: Int) { self.blockBytes = (blockBytes + 15) & ~15 }
 
   /// A block, whose content is whatever it is.
-  public func allocate() -> UnsafeMutableRawPointer {
+  public mutating func allocate() -> UnsafeMutableRawPointer {
     if smallBlocks * blockBytes < Self.smallBytes { return unsafe allocateSmall() }
     while firstWithRoom < runs.count, runs[firstWithRoom].used == blocksPerRun {
       firstWithRoom += 1
@@ -58,7 +59,7 @@ internal import CLinux
   }
 
   /// Takes back a block that `allocate` handed out.
-  public func free(_ block: UnsafeMutableRawPointer) {
+  public mutating func free(_ block: UnsafeMutableRawPointer) {
     guard let index = run(of: UInt(bitPattern: block)) else {
       smallBlocks -= 1
       return unsafe block.deallocate()
@@ -75,7 +76,7 @@ internal import CLinux
 
   private var blocksPerRun: Int { Int(Self.runBytes) / blockBytes }
 
-  private func allocateSmall() -> UnsafeMutableRawPointer {
+  private mutating func allocateSmall() -> UnsafeMutableRawPointer {
     smallBlocks += 1
     return .allocate(byteCount: blockBytes, alignment: 16)
   }
@@ -91,7 +92,7 @@ internal import CLinux
   }
 
   /// Maps a run at a multiple of its size, in the order of addresses. False when there is no room.
-  private func addRun() -> Bool {
+  private mutating func addRun() -> Bool {
     let size = UInt64(Self.runBytes)
     // PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE; twice as much, to cut
     // an aligned run out of it.

@@ -142,7 +142,7 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
   @inlinable @inline(__always)
   public mutating func remove(startingAt start: IOVA, at place: Place) {
     makeUnique()
-    guard let cursor = tree.cursor(at: place), tree.isSettled(cursor.leaf) else {
+    guard let cursor = tree.cursor(at: place), tree.isSettled(cursor) else {
       remove(startingAt: start)
       return
     }

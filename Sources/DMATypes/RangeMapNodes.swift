@@ -107,7 +107,7 @@ extension RangeMap {
       }
     }
 
-    @inlinable static func allocate(in pool: BlockPool) -> Self {
+    @inlinable static func allocate(in pool: inout BlockPool) -> Self {
       precondition(MemoryLayout<Rest>.alignment <= 16)
       let leaf = unsafe Self(base: pool.allocate())
       leaf.end = 0
@@ -117,10 +117,10 @@ extension RangeMap {
       unsafe leaf.starts.initialize(repeating: .max, count: capacity)
       return leaf
     }
-    @inlinable func free(to pool: BlockPool) { unsafe pool.free(base) }
+    @inlinable func free(to pool: inout BlockPool) { unsafe pool.free(base) }
     /// A leaf with the same ranges and no neighbours.
-    @inlinable func clone(in pool: BlockPool) -> Self {
-      let leaf = Self.allocate(in: pool)
+    @inlinable func clone(in pool: inout BlockPool) -> Self {
+      let leaf = Self.allocate(in: &pool)
       unsafe leaf.starts.update(from: starts + first, count: count)
       unsafe leaf.rests.update(from: rests + first, count: count)
       leaf.end = count

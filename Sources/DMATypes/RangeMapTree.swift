@@ -21,7 +21,7 @@ extension RangeMap {
   ///
   /// Sendable because only a map that holds the tree alone changes it.
   @safe @usableFromInline final class Tree: @unchecked Sendable {
-    @usableFromInline struct State {
+    @usableFromInline struct State: ~Copyable {
       @usableFromInline var root: Node?
       @usableFromInline var height = 0
       @usableFromInline var count = 0
@@ -29,6 +29,7 @@ extension RangeMap {
       @usableFromInline var innerCount = 0
       @usableFromInline var revision = Revision()
       @usableFromInline var finger: Cursor?
+      @usableFromInline var leaves = BlockPool(blockBytes: Leaf.byteCount)
 
       @inlinable init() {}
     }
@@ -37,7 +38,6 @@ extension RangeMap {
     // again would cost as much as a search.
     // SAFETY: ours alone from init to deinit, never handed out.
     @usableFromInline let state: UnsafeMutablePointer<State>
-    @usableFromInline let leaves = BlockPool(blockBytes: Leaf.byteCount)
 
     @inlinable init() {
       unsafe state = .allocate(capacity: 1)
@@ -45,6 +45,7 @@ extension RangeMap {
     }
     @inlinable deinit {
       if let root { free(root, level: height) }
+      unsafe state.deinitialize(count: 1)
       unsafe state.deallocate()
     }
 
@@ -148,7 +149,7 @@ extension RangeMap.Tree {
   @inlinable func capacity(level: Int) -> Int { level == 0 ? Leaf.capacity : Inner.capacity }
 
   @inlinable func plantRoot() -> Node {
-    let node = Node(Leaf.allocate(in: leaves))
+    let node = unsafe Node(Leaf.allocate(in: &state.pointee.leaves))
     leafCount = 1
     root = node
     return node
@@ -181,7 +182,7 @@ extension RangeMap.Tree {
       }
     }
     if level == 0 {
-      let new = Leaf.allocate(in: leaves)
+      let new = unsafe Leaf.allocate(in: &state.pointee.leaves)
       leafCount += 1
       full.leaf.link(new)
       parent.insert(start, Node(new), at: index + 1)
@@ -211,11 +212,21 @@ extension RangeMap.Tree {
 
 // Removal.
 extension RangeMap.Tree {
-  /// Whether a removal of one of its ranges leaves a leaf as it is: `refill` would do nothing.
-  @inlinable @inline(__always) func isSettled(_ leaf: Leaf) -> Bool {
+  /// Whether the removal of a range leaves its leaf as it is: `refill` would do nothing.
+  ///
+  /// Looked at each time the leaf is down to half of what it was looked at before.
+  @inlinable @inline(__always) func isSettled(_ cursor: Cursor) -> Bool {
+    let count = cursor.leaf.count
+    return count > Leaf.capacity / 2 || count & (count &- 1) != 0 || height == 0
+      || isSettledThoughSmall(cursor)
+  }
+
+  @inlinable @inline(never) func isSettledThoughSmall(_ cursor: Cursor) -> Bool {
+    let leaf = cursor.leaf
     let count = leaf.count
-    if count > Leaf.capacity / 2 || height == 0 { return true }
     guard count > 1 else { return false }
+    // One that is emptied in ascending order: what would be moved goes next.
+    if cursor.index == leaf.first, leaf.first >= Leaf.capacity / 2 { return true }
     // Neighbours of another parent are looked at, too: it costs the removal a search at worst.
     let most = Leaf.capacity - Leaf.capacity / 8
     if let previous = leaf.previous, previous.count &+ count <= most { return false }
@@ -238,7 +249,9 @@ extension RangeMap.Tree {
     while level > 0 {
       let parent = node.inner
       let index = parent.childIndex(for: start)
-      if parent.child(at: index).count <= capacity(level: level - 1) / 2 {
+      let count = parent.child(at: index).count
+      // A leaf of one is dropped when it goes: nothing need be moved.
+      if count <= capacity(level: level - 1) / 2, level > 1 || count > 1 {
         refill(under: parent, at: index, level: level - 1)
       }
       node = parent.child(at: parent.childIndex(for: start))
@@ -259,7 +272,9 @@ extension RangeMap.Tree {
     let next = leaf.remove(at: index)
     count -= 1
     if leaf.count == 0, let above {
+      let behind = leaf.next
       drop(leaf, under: above, at: above.childIndex(for: start))
+      if let behind { finger = Cursor(leaf: behind, index: behind.first) }
     } else {
       finger = Cursor(leaf: leaf, index: next)
     }
@@ -272,7 +287,7 @@ extension RangeMap.Tree {
     if index == 0 { parent.setKey(parent.key(at: 0), at: 1) }
     parent.remove(at: index)
     leaf.unlink()
-    leaf.free(to: leaves)
+    unsafe leaf.free(to: &state.pointee.leaves)
     leafCount -= 1
     if parent.count == 1, height == 1 { dropRoot(leaving: parent.child(at: 0)) }
   }
@@ -300,7 +315,7 @@ extension RangeMap.Tree {
     if level == 0 {
       a.leaf.share(with: b.leaf, goal: total)
       b.leaf.unlink()
-      b.leaf.free(to: leaves)
+      unsafe b.leaf.free(to: &state.pointee.leaves)
       leafCount -= 1
     } else {
       a.inner.share(with: b.inner, goal: total)
@@ -320,7 +335,7 @@ extension RangeMap.Tree {
 // The whole tree.
 extension RangeMap.Tree {
   @inlinable func free(_ node: Node, level: Int) {
-    guard level > 0 else { return node.leaf.free(to: leaves) }
+    guard level > 0 else { return unsafe node.leaf.free(to: &state.pointee.leaves) }
     for index in 0..<node.inner.count { free(node.inner.child(at: index), level: level - 1) }
     node.inner.free()
   }
@@ -328,7 +343,7 @@ extension RangeMap.Tree {
   @inlinable func copy() -> RangeMap<Value>.Tree {
     let copy = RangeMap<Value>.Tree()
     var lastLeaf: Leaf?
-    copy.root = root.map { copyNode($0, level: height, into: copy.leaves, after: &lastLeaf) }
+    copy.root = root.map { copy.copyNode($0, level: height, after: &lastLeaf) }
     copy.height = height
     copy.count = count
     copy.leafCount = leafCount
@@ -337,10 +352,10 @@ extension RangeMap.Tree {
   }
 
   @inlinable func copyNode(
-    _ node: Node, level: Int, into leaves: BlockPool, after lastLeaf: inout Leaf?
+    _ node: Node, level: Int, after lastLeaf: inout Leaf?
   ) -> Node {
     if level == 0 {
-      let new = node.leaf.clone(in: leaves)
+      let new = unsafe node.leaf.clone(in: &state.pointee.leaves)
       lastLeaf?.link(new)
       lastLeaf = new
       return Node(new)
@@ -348,7 +363,7 @@ extension RangeMap.Tree {
     let new = Inner.allocate()
     for index in 0..<node.inner.count {
       let child = copyNode(
-        node.inner.child(at: index), level: level - 1, into: leaves, after: &lastLeaf)
+        node.inner.child(at: index), level: level - 1, after: &lastLeaf)
       new.insert(node.inner.key(at: index), child, at: index)
     }
     return Node(new)

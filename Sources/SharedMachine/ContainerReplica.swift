@@ -471,24 +471,19 @@ struct ReplicaContent: ContainerServer {
   /// Writes the live state into the other half of the file and switches to it by one store.
   @inline(never)
   private mutating func rewrite() {
-    let records = journal.records
     let generation = journal.position.generation + 1
     file.expect(Self.mostRecords(session.mappingCount), inHalfOf: generation)
-    var index = 0
-    let write = { (record: JournalRecord) in
-      records[generation, index] = record
-      index += 1
-    }
-    encode(.restored(session.state.snapshot), write)
+    var next = JournalWriter(
+      records: journal.records, position: .init(generation: generation, count: 0))
+    next.write(.restored(session.state.snapshot))
     for element in session.mappings {
-      encode(.mapped(Mapping(range: element.range, memory: element.value)), write)
+      next.write(.mapped(Mapping(range: element.range, memory: element.value)))
     }
-    for event in session.state.pinEvents { encode(event, write) }
-    session.state.forEachDirtyEvent(atMost: file.dirtyRoom) { encode($0, write) }
-    journal = JournalWriter(
-      records: records, position: .init(generation: generation, count: index))
-    snapshotCount = index
-    records.published = journal.position
+    for event in session.state.pinEvents { next.write(event) }
+    session.state.forEachDirtyEvent(atMost: file.dirtyRoom) { next.write($0) }
+    next.publish()
+    journal = next
+    snapshotCount = next.position.count
     file.forgetHalf(notOf: generation)
   }
 }

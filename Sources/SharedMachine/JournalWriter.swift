@@ -1,6 +1,6 @@
 internal import Shim
 
-/// Publishes a container's events, each by one store.
+/// Writes a container's events, and makes each count by one store.
 struct JournalWriter: ContainerJournal {
   let records: JournalRecords
   private(set) var position: JournalRecords.Position
@@ -15,6 +15,13 @@ struct JournalWriter: ContainerJournal {
 
   @inline(__always)
   mutating func record(_ event: ContainerEvent) {
+    write(event)
+    publish()
+  }
+
+  /// Writes an event that counts once it is published.
+  @inline(__always)
+  mutating func write(_ event: ContainerEvent) {
     var (place, position) = (place, position)
     encode(event) { record in
       records.write(record, at: &place)
@@ -22,6 +29,9 @@ struct JournalWriter: ContainerJournal {
     }
     self.place = place
     self.position = position
-    records.published = position
   }
+
+  /// Makes all that was written count, by one store.
+  @inline(__always)
+  func publish() { records.published = position }
 }

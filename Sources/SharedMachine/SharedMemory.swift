@@ -1,5 +1,6 @@
 internal import CLinux
 internal import DMATypes
+internal import Synchronization
 
 /// A file of the machine mapped shared: words that every process of a run sees.
 ///
@@ -90,13 +91,15 @@ extension SharedMemory {
     /// Reads a word that another process publishes, and with it all that was written before.
     @inline(__always)
     func loadAcquiring(_ offset: Int) -> UInt64 {
-      unsafe clinux_load_acquire((base + offset).assumingMemoryBound(to: UInt64.self))
+      unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee
+        .load(ordering: .acquiring)
     }
 
     /// Publishes a word, and with it all that was written before.
     @inline(__always)
     func storeReleasing(_ offset: Int, _ value: UInt64) {
-      unsafe clinux_store_release((base + offset).assumingMemoryBound(to: UInt64.self), value)
+      unsafe (base + offset).assumingMemoryBound(to: Atomic<UInt64>.self).pointee
+        .store(value, ordering: .releasing)
     }
   }
 }

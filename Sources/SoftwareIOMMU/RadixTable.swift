@@ -15,7 +15,7 @@ internal import DMATypes
 /// once, after the last device table has let go of it. Entries with `tableBit` hold the address of
 /// a live page, which is freed only after its entry is cleared. Every index is below 512.
 @safe struct RadixTable: Equatable {
-  struct State {
+  struct State: ~Copyable {
     /// The entry above the root page: the page's address and `tableBit`, or 0.
     var root: UInt64 = 0
     let rootShift: UInt64
@@ -24,7 +24,7 @@ internal import DMATypes
     let pageSizes: PageSizes
     let budget: PageBudget
     var pageCount = 0
-    let pages = BlockPool(blockBytes: RadixTable.pageByteCount)
+    var pages = BlockPool(blockBytes: RadixTable.pageByteCount)
     /// Those of the table's space.
     let mappings: MappingCount
     /// The next table of the same space.

@@ -16,13 +16,10 @@ enum CostCommand {
     var printsJSON = false
   }
 
-  /// Runs of each row after a warm-up.
-  private static let runs = 3
-
   static func run(_ words: [String]) throws(Refusal) {
     let arguments = try parse(words)
     let program = try BenchProgram.path()
-    var command = [program.measuring, "costs", arguments.arena, "\(runs)", arguments.group]
+    var command = [program.measuring, "costs", arguments.arena, arguments.group]
     if let device = arguments.device { command.append(device) }
     switch arguments.kernel {
     case .native:
@@ -102,7 +99,7 @@ enum CostCommand {
   }
 }
 
-/// The lines of one run: `SIDE-BYTES-LIVE MAP UNMAP`, each a mean, several of a name.
+/// The lines of one run: `SIDE-BYTES-LIVE MAP UNMAP`, each a mean of calls, several of a name.
 struct Costs {
   struct Row: Hashable {
     var bytes: UInt64
@@ -136,10 +133,17 @@ struct Costs {
 
   var isEmpty: Bool { rows.isEmpty }
 
-  /// The medians of one side's runs.
-  func figures(_ side: Substring, _ row: Row) -> Figures? {
+  /// The least of one side's runs: the one that no timer tick of the kernel's fell into.
+  func least(_ side: Substring, _ row: Row) -> Figures? {
+    guard let runs = sides[side]?[row], let first = runs.first else { return nil }
+    return runs.reduce(first) { least, run in
+      Figures(map: min(least.map, run.map), unmap: min(least.unmap, run.unmap))
+    }
+  }
+
+  /// The mean of a MAP and its UNMAP over all runs, with whatever comes once in many calls.
+  func meanPair(_ side: Substring, _ row: Row) -> Double? {
     guard let runs = sides[side]?[row] else { return nil }
-    return Figures(
-      map: Statistics(runs.map(\.map)).median, unmap: Statistics(runs.map(\.unmap)).median)
+    return runs.reduce(0) { $0 + $1.map + $1.unmap } / Double(runs.count)
   }
 }

@@ -11,7 +11,7 @@ struct BlockPoolTests {
 
   @Test(arguments: sizes)
   func blocksDoNotOverlapAndAreAligned(_ blockBytes: Int) {
-    let pool = BlockPool(blockBytes: blockBytes)
+    var pool = BlockPool(blockBytes: blockBytes)
     let blocks = (0..<count(blockBytes)).map { _ in pool.allocate() }
     // Both ends of each, so that an overlap of any two shows.
     let ends = [0, blockBytes - 8]
@@ -27,7 +27,7 @@ struct BlockPoolTests {
 
   @Test(arguments: sizes)
   func runsGoWithTheirLastBlock(_ blockBytes: Int) {
-    let pool = BlockPool(blockBytes: blockBytes)
+    var pool = BlockPool(blockBytes: blockBytes)
     var random = SplitMix64(seed: 21)
     let blocks = (0..<count(blockBytes)).map { _ in pool.allocate() }
     #expect(pool.runCount >= 3)
@@ -37,7 +37,7 @@ struct BlockPoolTests {
 
   @Test(arguments: sizes)
   func freedBlocksAreUsedBeforeNewRuns(_ blockBytes: Int) {
-    let pool = BlockPool(blockBytes: blockBytes)
+    var pool = BlockPool(blockBytes: blockBytes)
     var random = SplitMix64(seed: 22)
     var blocks = (0..<count(blockBytes)).map { _ in pool.allocate() }
     let most = pool.runCount
@@ -53,7 +53,7 @@ struct BlockPoolTests {
   }
 
   @Test func aSmallPoolHasNoRun() {
-    let pool = BlockPool(blockBytes: 800)
+    var pool = BlockPool(blockBytes: 800)
     let blocks = (0..<100).map { _ in pool.allocate() }
     #expect(pool.runCount == 0)
     for block in blocks { pool.free(block) }

@@ -148,11 +148,4 @@ int32_t clinux_find_node(uint64_t device, uint64_t inode);
 /// Copies between here and a file's pages, up to its end. 0 or -EFAULT.
 int32_t clinux_read_file(int32_t descriptor, uint64_t offset, void *_Nonnull to, size_t count);
 int32_t clinux_write_file(int32_t descriptor, uint64_t offset, const void *_Nonnull from, size_t count);
-
-static inline uint64_t clinux_load_acquire(const uint64_t *_Nonnull word) {
-  return __atomic_load_n(word, __ATOMIC_ACQUIRE);
-}
-static inline void clinux_store_release(uint64_t *_Nonnull word, uint64_t value) {
-  __atomic_store_n(word, value, __ATOMIC_RELEASE);
-}
 #endif

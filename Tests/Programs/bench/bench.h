@@ -12,7 +12,7 @@ double noop(int null, long calls);
 /// Prints what failed and ends the program.
 void fail(const char *what) __attribute__((noreturn));
 /// MAP_DMA and UNMAP_DMA over `kind` of memory; false for a kind there is not. Without `device` legacy calls only.
-int costs(const char *kind, const char *group, const char *device, long runs);
+int costs(const char *kind, const char *group, const char *device);
 /// Pins, copies and dirty pages by a driver; see mediated.c.
 void pins(long pages, long batch, long runs);
 void copies(long bytes, long runs);

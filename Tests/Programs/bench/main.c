@@ -174,7 +174,7 @@ static void starts(long runs) {
 static void usage(void) {
   fputs("usage: ioasid-bench dma COUNT SCATTERED RUNS PASSES BATCH | ioctl RUNS | starts RUNS | rest | pins PAGES BATCH RUNS |\n"
         "       copies BYTES RUNS | dirty PAGES EACH RUNS | threads RUNS GROUP... |\n"
-        "       neighbour BYTES RUNS GROUP GROUP | nothing | costs fresh|huge|scattered RUNS GROUP [DEVICE]\n", stderr);
+        "       neighbour BYTES RUNS GROUP GROUP | nothing | costs fresh|huge|scattered GROUP [DEVICE]\n", stderr);
   exit(2);
 }
 
@@ -200,8 +200,8 @@ int main(int count, char **words) {
     parallel(atol(words[2]), words + 3, count - 3);
   else if (!strcmp(words[1], "neighbour") && count == 6)
     neighbour((size_t)atol(words[2]), atol(words[3]), words + 4);
-  else if (!strcmp(words[1], "costs") && (count == 5 || count == 6)) {
-    if (!costs(words[2], words[4], words[5], atol(words[3]))) usage();
+  else if (!strcmp(words[1], "costs") && (count == 4 || count == 5)) {
+    if (!costs(words[2], words[3], words[4])) usage();
   } else if (strcmp(words[1], "nothing"))
     usage();
 }
