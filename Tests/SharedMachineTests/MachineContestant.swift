@@ -41,7 +41,8 @@ final class MachineContestant: Contestant {
   }
 
   deinit {
-    for file in files.values { run.abandon(file) }
+    var open: Set<Int32> = []
+    for file in files.values where open.insert(file.descriptor).inserted { run.abandon(file) }
     _ = clinux_close(foreign)
   }
 
@@ -64,7 +65,11 @@ final class MachineContestant: Contestant {
       guard let file = files[call.on] else { throw .badDescriptor }
       if call.verb == .close {
         files[call.on] = nil
-        run.close(file, in: machine)
+        close(file, in: machine)
+        return Outcome(0)
+      }
+      if call.verb == .dup {
+        if let before = files.updateValue(file, forKey: call.into) { close(before, in: machine) }
         return Outcome(0)
       }
       return ioctl(call, file, machine)
@@ -75,8 +80,14 @@ final class MachineContestant: Contestant {
 
   private func enter(_ opened: OpenedFile, as number: Int) -> Outcome {
     run.descriptors.enter(opened)
-    if let before = files.updateValue(opened, forKey: number) { run.close(before, in: machines[0]) }
+    if let before = files.updateValue(opened, forKey: number) { close(before, in: machines[0]) }
     return Outcome(0)
+  }
+
+  /// An open file ends with the last number that a script has for it.
+  private func close(_ file: OpenedFile, in machine: Machine) {
+    guard !files.values.contains(where: { $0.descriptor == file.descriptor }) else { return }
+    run.close(file, in: machine)
   }
 
   private func ioctl(_ call: Call, _ file: OpenedFile, _ machine: Machine) -> Outcome {
