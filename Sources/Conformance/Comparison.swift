@@ -145,8 +145,12 @@ public struct Comparison {
     for (index, call) in script.calls.enumerated() {
       let before = oracle
       let expected = oracle.perform(call)
-      let actual = contestant.perform(call)
       defer { past.append((call, expected)) }
+      if entrant.name == .native, Ledger.isTooMuch(call, expected, after: past) {
+        if call.verb == .deviceWrite { oracle = before }
+        continue
+      }
+      let actual = contestant.perform(call)
       if actual == .unseen {
         // A write that no device was made to do changed no memory.
         if call.verb == .deviceWrite { oracle = before }

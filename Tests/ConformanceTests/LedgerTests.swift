@@ -71,6 +71,40 @@ struct LedgerTests {
     #expect(report(on: .lab).witnesses.isEmpty)
   }
 
+  /// Who refuses nothing that begins where it must not: whatever is asked is told.
+  private final class Asked: Contestant {
+    var oracle: Oracle
+    var verbs: [Verb] = []
+    var memoryBase: UInt64 { oracle.memoryBase }
+    init(_ world: World) { oracle = Oracle(world: world) }
+    func perform(_ call: Call) -> Outcome {
+      verbs.append(call.verb)
+      return oracle.perform(call)
+    }
+  }
+
+  @Test("Native type1 is not asked for what it would never end", arguments: [false, true])
+  func spared(isNative: Bool) throws {
+    let script = try Script(
+      parsing: "world here limit=8\n" + Ledger.ready + """
+        f0 MAP_DMA argsz=32 flags=3 vaddr=m+0x14000 iova=0xffffffffffffc000 size=0x3000
+        f0 MAP_DMA argsz=32 flags=3 vaddr=m+0x14000 iova=0xffffffffffffc000 size=0x4000
+        f0 MAP_DMA argsz=32 flags=3 vaddr=m+0x14000 iova=0xfffffffffffff000 size=0x1000
+        device-read "0000:00:05.0" iova=0x1000
+        f0 MAP_DMA argsz=32 flags=3 vaddr=m+0x14000 iova=0xffffffffffffb000 size=0x2000
+        f0 GET_INFO argsz=24
+        """, on: .labToTheTop)
+    let asked = Asked(.labToTheTop)
+    let entrant = Entrant(isNative ? .native : .software) { _ in asked }
+    let result = Comparison.compare(script, entrant)
+    #expect(result.difference == nil)
+    #expect(
+      asked.verbs.dropFirst(4)
+        == (isNative
+          ? [.mapDMA, .mapDMA, .getInfo]
+          : [.mapDMA, .mapDMA, .mapDMA, .deviceRead, .mapDMA, .getInfo]))
+  }
+
   /// Writes of devices are not made, and nobody looks.
   private struct Still: Contestant {
     var oracle: Oracle
