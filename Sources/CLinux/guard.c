@@ -55,8 +55,18 @@ __asm__(
     "  mov %rdx, %rcx\n"
     "  mov %rsi, %rax\n"
     "  rep stosq\n"
+    "clinux_fill_words_end:\n"
     "  xor %eax, %eax\n"
     "  ret\n"
+    // The bytes of the word that could not be stored whole, up to the one that cannot.
+    "clinux_fill_bytes:\n"
+    "  mov $8, %ecx\n"
+    "1: movb %al, (%rdi)\n"
+    "  ror $8, %rax\n"
+    "  inc %rdi\n"
+    "  dec %ecx\n"
+    "  jnz 1b\n"
+    "  jmp clinux_copy_fault\n"
     "clinux_copy_end:\n"
     "clinux_copy_fault:\n"
     "  mov $14, %eax\n"  // EFAULT
@@ -132,7 +142,7 @@ __asm__(
     "  ret\n"  // rax counts the bytes of the pages before the bad one
     ".size clinux_touch_for_write, . - clinux_touch_for_write\n");
 
-extern const char clinux_copy_words_end[], clinux_copy_bytes[];
+extern const char clinux_copy_words_end[], clinux_copy_bytes[], clinux_fill_words_end[], clinux_fill_bytes[];
 extern const char clinux_store_end[], clinux_copy_end[], clinux_copy_fault[], clinux_touch_end[], clinux_touch_fault[];
 
 int32_t clinux_fix_up(void *context) {
@@ -141,6 +151,8 @@ int32_t clinux_fix_up(void *context) {
   // A word may begin in memory that is there: the rest goes byte by byte, up to the one that is not.
   if (at - (uintptr_t)clinux_copy < (uintptr_t)clinux_copy_words_end - (uintptr_t)clinux_copy)
     registers[REG_RIP] = (greg_t)clinux_copy_bytes;
+  else if (at - (uintptr_t)clinux_fill < (uintptr_t)clinux_fill_words_end - (uintptr_t)clinux_fill)
+    registers[REG_RIP] = (greg_t)clinux_fill_bytes;
   else if (at - (uintptr_t)clinux_copy < (uintptr_t)clinux_copy_end - (uintptr_t)clinux_copy)
     registers[REG_RIP] = (greg_t)clinux_copy_fault;
   else if (at - (uintptr_t)clinux_load < (uintptr_t)clinux_store_end - (uintptr_t)clinux_load)
