@@ -39,8 +39,8 @@ extension Ledger {
   ]
 
   /// Whether native type1 is not asked. It takes a mapping that overlaps another of which one ends
-  /// at 2⁶⁴; where the IOMMU gives both up at once, as virtio's does, `vfio_unmap_unpin()` is past the
-  /// top then and goes through all addresses below. And a look could not give its own page back.
+  /// at 2⁶⁴; where the IOMMU gives both up at once, as virtio's does, `vfio_unmap_unpin()` is past
+  /// the top then, and goes through all addresses below. A look could not give its page back.
   static func isTooMuch(
     _ call: Call, _ expected: Outcome, after past: [(call: Call, outcome: Outcome)]
   ) -> Bool {
