@@ -1,7 +1,7 @@
 /// What the kernel's emulation of type1 (`CONFIG_IOMMUFD_VFIO_CONTAINER`) does otherwise. The
 /// functions named are those of its drivers/iommu/iommufd.
 extension Ledger {
-  static let emulation: [LedgerRow] = states + answers + maps + unmaps
+  static let emulation: [LedgerRow] = states + answers + maps + opens + unmaps
 
   private static func row(
     _ name: String, _ section: String, _ text: String, partsWays: Bool = false, witness: String,
@@ -168,6 +168,22 @@ extension Ledger {
     ) { at in
       at.isType1(.mapDMA) && !at.hasOpenDevice && at.errors([errnoFAULT, errnoINVAL], [0])
     },
+  ]
+
+  /// The rest of what MAP leaves for later.
+  private static let opens: [LedgerRow] = [
+    row(
+      "device-looks-later", "map",
+      "GET_DEVICE_FD pins what was mapped before: EFAULT when a process that mapped has ended",
+      partsWays: true,
+      witness: ready + """
+        f0 MAP_DMA argsz=32 flags=3 vaddr=m+0x14000 iova=0x1000 size=0x1000 by-child
+        f2 = f1 GET_DEVICE_FD "0000:00:05.0"
+        """
+    ) { at in
+      at.call.verb == .getDeviceFD && at.errors([0], [errnoFAULT])
+        && at.past.contains { $0.call.byChild && $0.call.verb == .mapDMA && $0.outcome.result == 0 }
+    }
   ]
 
   /// iommufd_vfio_unmap_dma.
