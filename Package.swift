@@ -36,7 +36,7 @@ let preload: Target = .target(
       ["-enable-experimental-feature", "Embedded", "-use-ld=lld"]
         + ["-Xclang-linker", "-static-libgcc"]
         + linker("--version-script=\(Context.packageDirectory)/Sources/Preload/exports.map")
-        + linker("-z") + linker("now") + linker("-z") + linker("nodelete"))
+        + guest)
   ])
 
 /// The engine goes into every process of a run that opens a VFIO node: its runtime is its own, and
@@ -48,10 +48,16 @@ let engine: Target = .target(
     .unsafeFlags(
       ["-static-stdlib", "-use-ld=lld", "-Xclang-linker", "-static-libgcc"]
         + linker("--version-script=\(Context.packageDirectory)/Sources/Engine/exports.map")
-        + linker("-z") + linker("now") + linker("-z") + linker("nodelete"))
+        + guest)
   ])
 
 func linker(_ option: String) -> [String] { ["-Xlinker", option] }
+
+/// Of both: guests in processes that others debug. Valgrind and gdb of Debian 12 read the debugging
+/// information of every library there, and give up at what this compiler writes.
+var guest: [String] {
+  linker("-z") + linker("now") + linker("-z") + linker("nodelete") + linker("--strip-debug")
+}
 
 let targets: [Target] = [
   .target(name: "CLinux"),

@@ -77,8 +77,9 @@ enum RunCommand {
   private static func become(_ program: Program, preloading preload: String) throws(Refusal) {
     if let obstacle = Executable.obstacle(program.path) {
       System.say(
-        "ioasid: \(obstacle): no preload, so it finds devices but opens none itself\n",
+        "ioasid: \(obstacle.cause), so it finds devices but opens none itself\n",
         to: STDERR_FILENO)
+      if !obstacle.mayPreload { try program.become() }
     }
     try program.become(preloading: preload)
   }

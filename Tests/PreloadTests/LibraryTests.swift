@@ -40,4 +40,16 @@ import Testing
     let text = try #require(Int(figures[0])), data = try #require(Int(figures[1]))
     #expect(text + data < 100_000)
   }
+
+  @Test("Neither library has debugging information for a program's own debugger to trip over")
+  func stripped() throws {
+    let products = URL(filePath: CommandLine.arguments[0]).resolvingSymlinksInPath()
+      .deletingLastPathComponent()
+    for library in ["preload", "engine"] {
+      let path = products.appending(path: "libioasid-\(library).so").path
+      let ran = try Ran("/usr/bin/env", ["readelf", "-SW", path])
+      #expect(ran.output.contains(" .text "))
+      #expect(!ran.output.contains(" .debug_"))
+    }
+  }
 }

@@ -120,6 +120,38 @@ struct ViewTests {
     }
   }
 
+  @Test func aProgramThatCallsPastThePreloadIsNamed() throws {
+    let place = FileManager.default.temporaryDirectory.appending(path: UUID().uuidString)
+    defer { try? FileManager.default.removeItem(at: place) }
+    try FileManager.default.createDirectory(at: place, withIntermediateDirectories: true)
+    // What Go's linker leaves in each program, between the notes of others.
+    let note =
+      "asm(\".section .note.go.buildid, \\\"a\\\", @note\\n.int 4, 2, 4\\n"
+      + ".asciz \\\"Go\\\"\\n.byte 0\\n.ascii \\\"id\\\"\\n.byte 0, 0\\n.text\");"
+    let source = place.appending(path: "exit.c")
+    try "#include <stdlib.h>\n\(note)\nint main(void) { return getenv(\"LD_PRELOAD\") ? 3 : 4; }"
+      .write(to: source, atomically: true, encoding: .utf8)
+    let program = place.appending(path: "exit").path
+    for (options, cause, status) in [
+      ([], "is a Go program, which calls past glibc", 3),
+      (
+        ["-Wl,--dynamic-linker=\(place.path)/ld-musl-x86_64.so.1"],
+        "has another C library: no preload", 4
+      ),
+    ] as [([String], String, Int32)] {
+      let built = try Tool.spawn("/usr/bin/env", ["clang", "-o", program, source.path] + options)
+      #expect(built.status == 0, "\(built.errors)")
+      try? FileManager.default.createSymbolicLink(
+        atPath: place.appending(path: "ld-musl-x86_64.so.1").path,
+        withDestinationPath: "/lib64/ld-linux-x86-64.so.2")
+      let outcome = try Tool.ioasid("run", "--", program)
+      #expect(outcome.status == status)
+      #expect(
+        outcome.errors
+          == "ioasid: \(program) \(cause), so it finds devices but opens none itself\n")
+    }
+  }
+
   @Test func aRunInARunWorks() throws {
     let inner = "\(Tool.path) run -- /bin/sh -c 'ls /dev/vfio; exit 5'"
     let outcome = try Tool.inView("\(Tool.path) run -- /bin/sh -c \"\(inner)\"")
