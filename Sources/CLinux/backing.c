@@ -3,6 +3,7 @@
 #include "clinux.h"
 #include "clinux_shared.h"
 #include "kernel.h"
+#include "places.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ static int32_t find(uint64_t device, uint64_t inode, int32_t guess, mode_t kind)
   char records[1024];
   long n, found = -ENOENT;
   if (guess >= 0 && is_backing(guess, device, inode, kind)) return guess;
-  int32_t directory = (int32_t)enter(SYS_openat, AT_FDCWD, (long)"/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0, 0, 0);
+  int32_t directory = clinux_open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
   if (directory < 0) return directory;
   while (found < 0 && (n = enter(SYS_getdents64, directory, (long)records, sizeof records, 0, 0, 0)) > 0) {
     // struct linux_dirent64: the record's length at 16, the name at 19.
@@ -50,7 +51,7 @@ int32_t clinux_find_node(uint64_t device, uint64_t inode) { return find(device, 
 
 int32_t clinux_file_identity(const char *path, uint64_t *device, uint64_t *inode) {
   struct stat status;
-  int32_t failure = (int32_t)enter(SYS_newfstatat, AT_FDCWD, (long)path, (long)&status, 0, 0, 0);
+  int32_t failure = (int32_t)enter_at(SYS_newfstatat, path, (long)&status, 0);
   if (failure) return failure;
   *device = status.st_dev;
   *inode = status.st_ino;

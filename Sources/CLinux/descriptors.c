@@ -2,6 +2,7 @@
 #include "clinux_kernel.h"
 #include "clinux_shared.h"
 #include "kernel.h"
+#include "places.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -10,6 +11,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <sys/un.h>
 
 int64_t clinux_pread(int32_t descriptor, uint64_t address, uint64_t count, int64_t offset) {
@@ -24,6 +26,12 @@ int64_t clinux_pwrite(int32_t descriptor, uint64_t address, uint64_t count, int6
 uint64_t clinux_device_number(int32_t descriptor) {
   struct stat status;
   if (enter(SYS_fstat, descriptor, (long)&status, 0, 0, 0, 0)) return 0;
+  return S_ISCHR(status.st_mode) ? status.st_rdev : 0;
+}
+
+uint64_t clinux_device_at(const char *path) {
+  struct stat status;
+  if (enter_at(SYS_newfstatat, path, (long)&status, 0)) return 0;
   return S_ISCHR(status.st_mode) ? status.st_rdev : 0;
 }
 
@@ -45,25 +53,36 @@ int32_t clinux_take_descriptor(int32_t pid, int32_t number) {
 
 int32_t clinux_is_process(int32_t pid) { return pid > 0 && enter(SYS_kill, pid, 0, 0, 0, 0, 0) != -ESRCH; }
 
-// Whether a descriptor of the directory /proc/PID/fd leads to a file.
-static int leads_to(int32_t directory, const char *name, const char *target) {
-  char text[256];
-  long r = enter(SYS_readlinkat, directory, (long)name, (long)text, sizeof text, 0, 0);
-  return r == (long)strlen(target) && !memcmp(text, target, (size_t)r);
+// Whether a descriptor of the directory /proc/PID/fd is one of a device. Its path is no help: that says where the node
+// was mounted, in a namespace that the process may have left.
+static int leads_to(int32_t directory, const char *name, uint64_t device) {
+  struct statx status;
+  // What a file server would have to be asked is not asked.
+  long r = enter(SYS_statx, directory, (long)name, AT_STATX_DONT_SYNC, STATX_TYPE, (long)&status, 0);
+  return r == 0 && S_ISCHR(status.stx_mode) && makedev(status.stx_rdev_major, status.stx_rdev_minor) == device;
 }
 
-int32_t clinux_find_link(int32_t pid, const char *target, int32_t after) {
+// The same for this process, number by number: one that gave up its user may not look into its own /proc.
+static int32_t find_own(uint64_t device, int32_t after) {
+  uint64_t limit = clinux_descriptor_limit();
+  int32_t end = limit < 65536 ? (int32_t)limit : 65536;
+  for (int32_t number = after + 1; number < end; number++)
+    if (clinux_device_number(number) == device) return number;
+  return -ENOENT;
+}
+
+int32_t clinux_find_device(int32_t pid, uint64_t device, int32_t after) {
   char path[32] = "/proc/self/fd", records[1024];
   if (pid) snprintf(path, sizeof path, "/proc/%d/fd", pid);
   int32_t directory = clinux_open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), lowest = -ENOENT;
-  if (directory < 0) return directory;
+  if (directory < 0) return pid ? directory : find_own(device, after);
   for (long n; (n = enter(SYS_getdents64, directory, (long)records, sizeof records, 0, 0, 0)) > 0;)
     // struct linux_dirent64: the record's length at 16, the name at 19.
     for (long at = 0; at < n; at += *(uint16_t *)(records + at + 16)) {
       const char *name = records + at + 19;
       if (*name < '0' || *name > '9') continue;
       int32_t number = (int32_t)strtol(name, 0, 10);
-      if (number > after && (lowest < 0 || number < lowest) && leads_to(directory, name, target)) lowest = number;
+      if (number > after && (lowest < 0 || number < lowest) && leads_to(directory, name, device)) lowest = number;
     }
   clinux_close(directory);
   return lowest;
@@ -88,8 +107,8 @@ static int maps(int32_t pid, const char *target) {
   return found;
 }
 
-static int has_description(int32_t pid, int32_t self, const char *target, int32_t besides) {
-  for (int32_t number = -1; (number = clinux_find_link(pid, target, number)) >= 0;) {
+static int has_description(int32_t pid, int32_t self, uint64_t device, int32_t besides) {
+  for (int32_t number = -1; (number = clinux_find_device(pid, device, number)) >= 0;) {
     if (pid == self) {
       if (number != besides && clinux_is_held(number, 1) == 0) return 1;
       continue;
@@ -112,7 +131,7 @@ int32_t clinux_is_in_use(const char *node, int32_t besides) {
   for (long n; !used && (n = enter(SYS_getdents64, directory, (long)records, sizeof records, 0, 0, 0)) > 0;)
     for (long at = 0; !used && at < n; at += *(uint16_t *)(records + at + 16)) {
       int32_t pid = (int32_t)strtol(records + at + 19, 0, 10);
-      used = pid > 0 && (has_description(pid, self, node, besides) || maps(pid, node));
+      used = pid > 0 && (has_description(pid, self, clinux_device_number(besides), besides) || maps(pid, node));
     }
   clinux_close(directory);
   return used;

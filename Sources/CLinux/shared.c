@@ -1,6 +1,7 @@
 #define _GNU_SOURCE 1
 #include "clinux_shared.h"
 #include "kernel.h"
+#include "places.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +49,7 @@ struct look {
 };
 
 static int32_t look_at(const char *path, int32_t alone) {
-  int32_t probe = (int32_t)enter(SYS_openat, AT_FDCWD, (long)path, O_RDWR | O_CLOEXEC, 0, 0, 0);
+  int32_t probe = (int32_t)enter_at(SYS_openat, path, O_RDWR | O_CLOEXEC, 0);
   if (probe < 0) return probe;
   int32_t held = clinux_is_held(probe, alone);
   enter(SYS_close, probe, 0, 0, 0, 0, 0);
@@ -80,7 +81,7 @@ int32_t clinux_is_file_held(const char *path, int32_t alone) {
 }
 
 int32_t clinux_open(const char *path, int32_t flags, uint32_t mode) {
-  int32_t file = (int32_t)enter(SYS_openat, AT_FDCWD, (long)path, flags, mode, 0, 0);
+  int32_t file = (int32_t)enter_at(SYS_openat, path, flags, mode);
   // A run's file is for all its processes, whatever the umask of the one that makes it.
   if (file >= 0 && (flags & O_CREAT)) enter(SYS_fchmod, file, mode, 0, 0, 0, 0);
   return file;
@@ -112,7 +113,7 @@ int32_t clinux_resize(int32_t descriptor, uint64_t size) {
   enter(SYS_prlimit64, 0, RLIMIT_FSIZE, (long)&limit, 0, 0, 0);
   return (int32_t)r;
 }
-int32_t clinux_unlink(const char *path) { return (int32_t)enter(SYS_unlink, (long)path, 0, 0, 0, 0, 0); }
+int32_t clinux_unlink(const char *path) { return (int32_t)enter_at(SYS_unlinkat, path, 0, 0); }
 int32_t clinux_status_flags(int32_t descriptor) {
   return (int32_t)enter(SYS_fcntl, descriptor, F_GETFL, 0, 0, 0, 0);
 }
@@ -132,14 +133,17 @@ static void append(char *path, int at, int32_t number) {
 int64_t clinux_link_number(int32_t descriptor, const char *directory) {
   char path[32] = "/proc/self/fd/", text[256];
   append(path, 14, descriptor);
-  long r = enter(SYS_readlinkat, AT_FDCWD, (long)path, (long)text, sizeof text - 1, 0, 0);
+  long r = enter_at(SYS_readlinkat, path, (long)text, sizeof text - 1);
   if (r < 0) return r;
   text[r] = 0;
-  size_t length = strlen(directory);
-  if (strncmp(text, directory, length) || text[length] != '/') return -ENOTTY;
+  // What stands in front says where the file was mounted, in a namespace that the process may have left.
+  char *last = strrchr(text, '/');
+  size_t length = strlen(directory), at = last ? (size_t)(last - text) : 0;
+  if (at < length || memcmp(last - length, directory, length) || (at > length && last[-1 - (long)length] != '/'))
+    return -ENOTTY;
   char *end;
-  int64_t number = strtoll(text + length + 1, &end, 10);
-  return end == text + length + 1 || *end ? -ENOTTY : number;
+  int64_t number = strtoll(last + 1, &end, 10);
+  return end == last + 1 || *end ? -ENOTTY : number;
 }
 
 int32_t clinux_make_memory_file(void) {
@@ -175,6 +179,11 @@ void clinux_drain_event(int32_t descriptor) {
 uint64_t clinux_lock_limit(void) {
   struct rlimit limit;
   return enter(SYS_getrlimit, RLIMIT_MEMLOCK, (long)&limit, 0, 0, 0, 0) ? 0 : limit.rlim_cur;
+}
+
+uint64_t clinux_descriptor_limit(void) {
+  struct rlimit limit;
+  return enter(SYS_getrlimit, RLIMIT_NOFILE, (long)&limit, 0, 0, 0, 0) ? 0 : limit.rlim_cur;
 }
 
 uint64_t clinux_locked_bytes(void) {
@@ -354,7 +363,7 @@ int32_t clinux_write_process(int32_t pid, uint64_t token_address, uint64_t token
 
 // Opened each time: a fork's memory is not its parent's.
 static int32_t through_memory_file(long call, int32_t flags, void *here, uint64_t there, size_t count) {
-  int32_t file = (int32_t)enter(SYS_openat, AT_FDCWD, (long)"/proc/self/mem", flags | O_CLOEXEC, 0, 0, 0);
+  int32_t file = clinux_open("/proc/self/mem", flags | O_CLOEXEC, 0);
   if (file < 0) return -EFAULT;
   long done = enter(call, file, (long)here, (long)count, (long)there, 0, 0);
   clinux_close(file);

@@ -274,6 +274,7 @@ public func start(_ host: UnsafePointer<ioasid_host>) -> UnsafePointer<ioasid_en
   unsafe descriptors = table
   useThreadWords(unsafe host.pointee.thread_words)
   guard let joined = Machine(directory: RunPaths.run, descriptors: table) else { return nil }
+  Machine.keepPlaces(of: RunPaths.run, in: table)
   unsafe machine = .passRetained(joined)
   // Made now: a child must not find it half made.
   newestChild.store(0, ordering: .relaxed)

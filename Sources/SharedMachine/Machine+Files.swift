@@ -79,6 +79,26 @@ struct ExclusiveMachine {
 }
 
 extension Machine {
+  /// Keeps the directories that the engine opens files in, out of the program's sight, for the time
+  /// when it has changed its root or left its mount namespace. Once in a process.
+  public static func keepPlaces(of directory: String, in descriptors: any DescriptorTable) {
+    // A mount in another is not below it any more once both are gone from a namespace.
+    for place in ["\(directory)/machine-nodes", directory, "/proc"] {
+      // O_PATH | O_DIRECTORY | O_CLOEXEC
+      let number = unsafe clinux_open(place, 0o12200000, 0)
+      guard number >= 0 else { continue }
+      let hidden = descriptors.hide(number)
+      let limit = clinux_descriptor_limit()
+      // A program with room for a few descriptors, and without the right to more, has all of them.
+      if limit >= 256 || UInt64(hidden) >= limit {
+        unsafe clinux_keep_place(place, hidden)
+      } else {
+        descriptors.reveal(hidden)
+        _ = clinux_close(hidden)
+      }
+    }
+  }
+
   // O_ACCMODE, O_CLOEXEC, O_NONBLOCK, O_APPEND, O_DSYNC, O_SYNC, O_NOATIME, O_NOFOLLOW, O_ASYNC:
   // what fcntl shows later.
   private static let keptFlags: Int32 =

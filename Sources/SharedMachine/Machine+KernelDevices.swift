@@ -76,10 +76,10 @@ extension KernelMachine {
   private func openAgain(
     _ device: KernelDevice, holders: [KernelWords.Holder]
   ) throws(Errno) -> Int32 {
-    let path = files.node(nodeName(of: device))
-    if let own = find(path, in: 0) { return try duplicate(own) }
+    let number = unsafe clinux_device_at(files.node(nodeName(of: device)))
+    if let own = find(number, in: 0) { return try duplicate(own) }
     for holder in holders {
-      guard let other = find(path, in: holder.pid) else { continue }
+      guard let other = find(number, in: holder.pid) else { continue }
       let taken = clinux_take_descriptor(holder.pid, other)
       guard taken >= 0 else { continue }
       if clinux_is_held(taken, 1) == 0 { return taken }
@@ -88,11 +88,11 @@ extension KernelMachine {
     throw .busy
   }
 
-  /// A process's descriptor of a node; of this one's, that which holds it.
-  private func find(_ path: String, in pid: Int32) -> Int32? {
+  /// A process's descriptor of a device; of this one's, that which holds its node.
+  private func find(_ device: UInt64, in pid: Int32) -> Int32? {
     var number: Int32 = -1
     while true {
-      number = unsafe clinux_find_link(pid, path, number)
+      number = clinux_find_device(pid, device, number)
       guard number >= 0 else { return nil }
       if pid != 0 || clinux_is_held(number, 1) == 0 { return number }
     }

@@ -26,7 +26,7 @@ struct RunFiles: Sendable {
 
   /// The number of the container whose file a descriptor is: `ENOTTY` when it is another file.
   func container(of descriptor: Int32) throws(Errno) -> UInt64 {
-    let number = unsafe clinux_link_number(descriptor, "\(directory)/containers")
+    let number = unsafe clinux_link_number(descriptor, "containers")
     guard number > 0 else { throw .notTypewriter }
     return UInt64(number)
   }

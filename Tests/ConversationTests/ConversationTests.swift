@@ -15,7 +15,7 @@ struct ConversationTests {
     let files = (try? FileManager.default.contentsOfDirectory(atPath: fixtures.path)) ?? []
     return files.filter { $0.hasSuffix(".native-6.12.txt") }
       .map { String($0.dropLast(".native-6.12.txt".count)) }
-      .filter { $0 != "edu_client" && $0 != "no-iommu" }.sorted()
+      .filter { !["edu_client", "new-roots", "no-iommu"].contains($0) }.sorted()
   }()
 
   /// What `ioasid run` must be told for a program to see all that the kernel shows.
@@ -38,6 +38,11 @@ struct ConversationTests {
     let platform = Self.root.appending(path: "Fixtures/Platforms/no-iommu.json").path
     try hold("no-iommu", to: Tool.converse(with: "no-iommu", options: ["--platform", platform]))
   }
+
+  @Test(
+    "So does one that locks itself up",
+    .enabled(if: geteuid() == 0, "chroot(2) is for root only"))
+  func newRoots() throws { try hold("new-roots", to: Tool.converse(with: "new-roots")) }
 
   @Test(
     "So does a stock python3 script",

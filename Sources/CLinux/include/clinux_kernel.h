@@ -14,6 +14,8 @@ int64_t clinux_pread(int32_t descriptor, uint64_t address, uint64_t count, int64
 int64_t clinux_pwrite(int32_t descriptor, uint64_t address, uint64_t count, int64_t offset);
 /// The device number (st_rdev) of a character device; 0 for any other file.
 uint64_t clinux_device_number(int32_t descriptor);
+/// The same of the node at a path.
+uint64_t clinux_device_at(const char *_Nonnull path);
 /// FD_CLOEXEC of a descriptor: 0, 1.
 int32_t clinux_closes_on_exec(int32_t descriptor);
 /// Sets FD_CLOEXEC, or clears it.
@@ -22,8 +24,8 @@ int32_t clinux_set_closes_on_exec(int32_t descriptor, int32_t closes);
 int32_t clinux_take_descriptor(int32_t pid, int32_t number);
 /// Whether a process is there.
 int32_t clinux_is_process(int32_t pid);
-/// The lowest descriptor above `after` whose link in the /proc/PID/fd of a process is `target`; 0 is this process.
-int32_t clinux_find_link(int32_t pid, const char *_Nonnull target, int32_t after);
+/// The lowest descriptor above `after` by which a process has a device; 0 is this process.
+int32_t clinux_find_device(int32_t pid, uint64_t device, int32_t after);
 
 /// Whether some process has, under another number of this process than `besides`, the description that holds a device's
 /// node alone, or has registers of it mapped. A process that cannot be looked at has not; one that lets its links be

@@ -32,6 +32,9 @@ int32_t clinux_is_held(int32_t descriptor, int32_t alone);
 /// too. −errno when nobody can tell.
 int32_t clinux_is_file_held(const char *_Nonnull path, int32_t alone);
 
+/// Keeps a descriptor of a directory: what lies below its path is found after chroot(2) and in another
+/// mount namespace too.
+void clinux_keep_place(const char *_Nonnull directory, int32_t descriptor);
 /// open(2), close(2), fstat(2) … without passing through interposed symbols.
 int32_t clinux_open(const char *_Nonnull path, int32_t flags, uint32_t mode);
 int32_t clinux_close(int32_t descriptor);
@@ -45,7 +48,7 @@ int32_t clinux_unlink(const char *_Nonnull path);
 int32_t clinux_status_flags(int32_t descriptor);
 /// fcntl(F_DUPFD_CLOEXEC): the lowest free number from `lowest` on.
 int32_t clinux_duplicate(int32_t descriptor, int32_t lowest);
-/// The N of a descriptor whose file is `directory`/N; −ENOTTY for any other.
+/// The N of a descriptor whose file is N in a directory of this name; −ENOTTY for any other.
 int64_t clinux_link_number(int32_t descriptor, const char *_Nonnull directory);
 /// A new file in memory (memfd_create(2)), empty and close-on-exec, or −errno.
 int32_t clinux_make_memory_file(void);
@@ -102,6 +105,8 @@ const void *_Nullable clinux_load_driver(const char *_Nonnull path);
 uint64_t clinux_random(void);
 /// The soft RLIMIT_MEMLOCK in bytes.
 uint64_t clinux_lock_limit(void);
+/// RLIMIT_NOFILE of this process.
+uint64_t clinux_descriptor_limit(void);
 /// Bytes of this process's memory that are locked, as /proc/self/status tells (VmLck).
 uint64_t clinux_locked_bytes(void);
 /// Whether a capability is effective for the calling thread.
