@@ -64,13 +64,13 @@ enum Workshop {
 
   /// Runs a command under the tool with the lab's limit of descriptors.
   static func run(
-    _ command: [String], options: [String] = [], seconds: Int = 120
+    _ command: [String], options: [String] = [], seconds: Int = 480
   ) throws -> Outcome {
     try Outcome(of: [tool, "run"] + options + ["--"] + command, seconds: seconds)
   }
 
   /// Runs a shell script under the tool.
-  static func run(script: String, seconds: Int = 120) throws -> Outcome {
+  static func run(script: String, seconds: Int = 480) throws -> Outcome {
     try run(["/bin/sh", "-c", script], seconds: seconds)
   }
 }
@@ -87,7 +87,7 @@ struct Outcome: Equatable {
     self.status = status
   }
 
-  init(of command: [String], seconds: Int = 120) throws {
+  init(of command: [String], seconds: Int = 480) throws {
     let process = Process()
     process.executableURL = URL(filePath: "/bin/sh")
     process.arguments =

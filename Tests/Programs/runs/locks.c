@@ -142,7 +142,7 @@ static void die_holding(void) {
 
 int main(int argc, char **argv) {
   int times = argc > 1 ? atoi(argv[1]) : 200;
-  alarm(20);
+  alarm(200);
   shared = mmap(0, sizeof *shared, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   MUST(shared != MAP_FAILED);
   pthread_mutexattr_t attributes;
