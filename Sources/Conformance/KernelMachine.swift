@@ -18,7 +18,7 @@ public struct KernelMachine: Sendable {
 
   /// What the legacy nodes are.
   public let legacy: Legacy
-  /// How a report names the kernel: `native`, `compat`, `pure` or `none`.
+  /// How a report names the kernel: `native`, `compat`, `pure` or `none`; within a run its backend.
   public let kernel: String
   /// The backend of the `ioasid run` that this process is in; nil outside of one.
   public let run: String?
@@ -48,7 +48,7 @@ public struct KernelMachine: Sendable {
     let groups: [World.Discovered]
     switch legacy {
     case .native, .compat:
-      kernel = legacy == .native ? "native" : "compat"
+      kernel = run ?? (legacy == .native ? "native" : "compat")
       groups = Self.groupsWithNodes().compactMap { Self.ask($0.number, $0.unprotected) }
     case .absent:
       kernel = noIOMMUFD == nil ? "pure" : "none"

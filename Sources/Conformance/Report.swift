@@ -32,7 +32,8 @@ public struct Tally: Hashable, Sendable {
 public struct Part: Hashable, Sendable, Comparable {
   /// Who.
   public var contestant: ContestantName
-  /// The kernel, as it is told apart here: `native`, `compat`, `pure` or `none`.
+  /// The kernel, as it is told apart here: `native`, `compat`, `pure` or `none`; within a run its
+  /// backend.
   public var kernel: String
   /// States a part.
   public init(_ contestant: ContestantName, on kernel: String) {

@@ -109,6 +109,7 @@ struct ConformTests {
       let outcome = try run(options)
       #expect(outcome.status == 0 && outcome.errors.isEmpty, "\(outcome.output)")
       #expect(outcome.output.contains("run v2 on software"))
+      #expect(outcome.output.contains("oracle v2 on software"))
     }
     let platform = URL(filePath: #filePath).deletingLastPathComponent()
       .appending(path: "../../Fixtures/Platforms/no-iommu.json").standardizedFileURL.path
