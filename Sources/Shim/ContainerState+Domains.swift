@@ -55,7 +55,9 @@ extension ContainerState {
   }
 
   /// Whether an aperture misses the usable ranges, or a mapping lies between their ends and its
-  /// own: `vfio_iommu_aper_conflict()`. Nothing conflicts while there are no ranges.
+  /// own: `vfio_iommu_aper_conflict()`. Nothing conflicts while there are no ranges. With emulated
+  /// groups alone they may end at 2⁶⁴, where the kernel's look ends at 0 and finds nothing: what
+  /// lies there does not fit into the table, later.
   private func conflicts(aperture: IOVARange) -> Bool {
     guard let bounds = usableRanges.bounds else { return false }
     guard aperture.overlaps(bounds) else { return true }
@@ -66,7 +68,8 @@ extension ContainerState {
     {
       return true
     }
-    return aperture.last < last
+    let isFound = last.rawValue != .max || !domains.isEmpty
+    return aperture.last < last && isFound
       && entries.firstOverlapping(
         IOVARange(start: IOVA(aperture.last.rawValue + 1), last: last)) != nil
   }
