@@ -76,6 +76,9 @@ extension Limit {
       .dirtyPages, .approximate, "mediated-dirty-pages",
       "with mediated devices alone every mapped page is dirty; type1 reports the pinned ones"),
     kernel(
+      .deviceLifetime, .approximate, "unplugging",
+      "unbinding a device waits for its container too, and its group's node stays"),
+    kernel(
       .deviceLifetime, .atACost, "last-close",
       "the last close of a device is followed by a second open and reset, to keep the group"),
     kernel(

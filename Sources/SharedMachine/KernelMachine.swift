@@ -151,8 +151,14 @@ final class KernelMachine: @unchecked Sendable {
   // MARK: Devices
 
   /// Opens a device's node, which may have another number than when the run began.
+  ///
+  /// Throws `ENODEV` when vfio-pci gave the device up: `vfio_device_get_from_name()`.
   func openNode(of device: KernelDevice) throws(Errno) -> DeviceDescriptor {
-    try DeviceDescriptor(opening: files.node(nodeName(of: device)))
+    do throws(Errno) {
+      return try DeviceDescriptor(opening: files.node(nodeName(of: device)))
+    } catch {
+      throw error == .notFound ? .noDevice : error
+    }
   }
 
   /// What the kernel calls the device's node now.
