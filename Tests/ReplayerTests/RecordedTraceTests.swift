@@ -15,6 +15,9 @@ struct RecordedTraceTests {
   /// compared.
   static let foreign: Set = ["testpmd"]
 
+  /// What needs CAP_SYS_RAWIO, or more locked memory than most users may have.
+  static let ofRoot: Set = ["no-iommu-calls", "qemu", "testpmd"]
+
   private static func file(_ name: String) -> URL { Tool.fixtures.appending(path: name + suffix) }
 
   /// Performs a trace on the machine that it speaks of.
@@ -66,8 +69,14 @@ struct RecordedTraceTests {
   }
 
   @Test(
+    "So does the software backend where the calls need root",
+    .enabled(if: geteuid() == 0, "CAP_SYS_RAWIO and locked memory without limit are root's"),
+    arguments: ofRoot.sorted())
+  func softwareForRoot(_ name: String) throws { try software(name) }
+
+  @Test(
     "So does the software backend", .enabled(if: Tool.canRun, "no view can be built here"),
-    arguments: names)
+    arguments: names.filter { !ofRoot.contains($0) })
   func software(_ name: String) throws {
     let result = try Self.replay(name)
     var known = KnownDifference.expected(name, on: "software")

@@ -35,7 +35,9 @@ struct BenchTests {
     "other-ioctl", "process-start", "resident-memory",
   ]
 
-  @Test(.enabled(if: Tool.canBuildViews, "needs namespaces"))
+  @Test(
+    .enabled(if: Tool.canBuildViews, "needs namespaces"),
+    .enabled(if: ViewTests.isRoot, "locked memory without limit is root's"))
   func everyRowComesOutForMachines() throws {
     let outcome = try Tool.ioasid("bench", "--quick", "--json")
     #expect(outcome.status == 0, "\(outcome.errors)")

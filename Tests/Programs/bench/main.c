@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -27,7 +28,12 @@ double now(void) {
 }
 
 void fail(const char *what) {
-  fprintf(stderr, "ioasid-bench: %s: %s\n", what, strerror(errno));
+  int error = errno;
+  struct rlimit locked;
+  fprintf(stderr, "ioasid-bench: %s: %s", what, strerror(error));
+  if (error == ENOMEM && !getrlimit(RLIMIT_MEMLOCK, &locked) && locked.rlim_cur != RLIM_INFINITY)
+    fprintf(stderr, "; more than %lu KiB may not be locked (ulimit -l): be root, or raise it", (unsigned long)locked.rlim_cur / 1024);
+  fprintf(stderr, "\n");
   exit(1);
 }
 
