@@ -118,6 +118,14 @@ static struct side bare_side(const char *device) {
   return (struct side){.name = "bare", .descriptor = iommufd, .space = space.out, .way = bare};
 }
 
+// Takes, for good, what is free in small pieces: they are given out first, and how many there are differs from boot to boot.
+static void take_pieces(void) {
+  char *pieces = mmap(0, arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (pieces == MAP_FAILED) fail("arena");
+  madvise(pieces, arena_bytes, MADV_NOHUGEPAGE);
+  for (size_t place = 0; place < arena_bytes; place += page) pieces[place] = 1;
+}
+
 // fresh: 4 KiB pages as a machine just booted gives them, side by side; scattered: touched in random order, so that
 // neighbours lie apart; huge: pages of 2 MiB.
 static char *arena(const char *kind) {
@@ -136,6 +144,7 @@ static char *arena(const char *kind) {
   if (room == MAP_FAILED) fail("arena");
   char *start = (char *)(((uintptr_t)room + huge_page - 1) & ~(uintptr_t)(huge_page - 1));
   if (!is_huge) madvise(room, arena_bytes + huge_page, MADV_NOHUGEPAGE);
+  if (!is_huge && !is_scattered) take_pieces();
   size_t step = is_huge ? huge_page : page, count = arena_bytes / step, place = 0;
   for (size_t i = 0; i < count; i++) {
     place = is_scattered ? (place + 0x9e37) % count : i;  // an odd step visits every page of a power of two
