@@ -1,6 +1,6 @@
 // Devices with no IOMMU behind them (vfio.enable_unsafe_noiommu_mode): who may have them, and what
 // their container knows.
-#include "../conversation.h"
+#include "no-iommu.h"
 #include <dirent.h>
 #include <linux/capability.h>
 #include <sys/syscall.h>
@@ -30,23 +30,6 @@ static void parameter(const char *value) {
   if (fd < 0 || write(fd, value, 1) != 1) give_up(PARAMETER);
   close(fd);
   say("enable_unsafe_noiommu_mode: %s", value);
-}
-
-static const char *number_of(const char *bdf) {
-  static char link[128], target[256];
-  snprintf(link, sizeof link, "/sys/bus/pci/devices/%s/iommu_group", bdf);
-  ssize_t length = readlink(link, target, sizeof target - 1);
-  if (length < 0) give_up(link);
-  target[length] = 0;
-  return strrchr(target, '/') + 1;
-}
-
-static const char *node_of(const char *bdf) {
-  static char nodes[4][64];
-  static unsigned turn;
-  char *node = nodes[turn++ % 4];
-  snprintf(node, sizeof nodes[0], "/dev/vfio/noiommu-%s", number_of(bdf));
-  return node;
 }
 
 // What sysfs shows; numbers are as the machine gave them.
@@ -79,20 +62,6 @@ static void extensions(int container) {
   say("extensions:%s", *text ? text : " none");
 }
 
-static void every_call(int container) {
-  struct vfio_iommu_type1_info info = {.argsz = sizeof info};
-  struct vfio_iommu_type1_dirty_bitmap start = {
-    .argsz = sizeof start, .flags = VFIO_IOMMU_DIRTY_PAGES_FLAG_START};
-  unsigned char *memory = pages(1);
-  CALL(container, VFIO_GET_API_VERSION, 0);
-  CALL(container, VFIO_IOMMU_GET_INFO, &info);
-  CALL(container, VFIO_IOMMU_GET_INFO, at(0xdead0000));
-  MAP(READ_WRITE, memory, 0x10000, PAGE);
-  UNMAP(0x10000, PAGE);
-  CALL(container, VFIO_IOMMU_DIRTY_PAGES, &start);
-  CALL(container, _IO(VFIO_TYPE, 199), 0);
-}
-
 int main(void) {
   int container, group, other, device;
   struct vfio_group_status status = {.argsz = sizeof status};
@@ -120,7 +89,7 @@ int main(void) {
   say("flags %#x", status.flags);
   heading("its container before a driver");
   extensions(container);
-  every_call(container);
+  every_call(container, 0);
   CALL(group, VFIO_GROUP_GET_DEVICE_FD, FIRST);
   heading("drivers");
   for (int type = 0; type < 12; type++)
@@ -135,7 +104,7 @@ int main(void) {
   CALL(container, VFIO_SET_IOMMU, VFIO_NOIOMMU_IOMMU);
   CALL(container, VFIO_SET_IOMMU, VFIO_TYPE1_IOMMU);
   extensions(container);
-  every_call(container);
+  every_call(container, 0);
   heading("a device");
   WITHOUT(ioctl(group, VFIO_GROUP_GET_DEVICE_FD, FIRST));
   say("GET_DEVICE_FD: %s", opened(device = ioctl(group, VFIO_GROUP_GET_DEVICE_FD, FIRST)));
