@@ -148,6 +148,7 @@ public struct Comparison {
       defer { past.append((call, expected)) }
       if entrant.name == .native, Ledger.isTooMuch(call, expected, after: past) {
         if call.verb == .deviceWrite { oracle = before }
+        result.tally.left += 1
         continue
       }
       let actual = contestant.perform(call)

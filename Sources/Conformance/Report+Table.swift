@@ -32,7 +32,8 @@ extension Report {
       "Seed \(seed), \(scriptCount) scripts of \(callCount) calls on the machine '\(world)'."
       + " Every call is compared with the\noracle's answer to it: result, error number and each"
       + " byte of the caller's structure. looks: what a device reads or\nwrites through the"
-      + " map. left: calls not made because a documented difference had parted the states.\n"
+      + " map. left: calls not made because a documented difference had parted the states,\nor"
+      + " because native type1 would never end.\n"
     if let native = nativeSentence { text += native }
     for (name, reason) in absent.sorted(by: { $0.key.rawValue < $1.key.rawValue }) {
       text += "skipped: \(name.rawValue): \(reason)\n"

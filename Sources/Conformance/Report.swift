@@ -12,7 +12,7 @@ public struct Tally: Hashable, Sendable {
   public var undocumented = 0
   /// Looks at what a device reaches that were taken; they are among `calls`.
   public var looks = 0
-  /// Calls after a script's ways had parted, which were not made.
+  /// Calls that were not made: after a script's ways had parted, and those that native is spared.
   public var left = 0
 
   /// Nothing yet.

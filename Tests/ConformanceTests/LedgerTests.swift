@@ -103,6 +103,7 @@ struct LedgerTests {
         == (isNative
           ? [.mapDMA, .mapDMA, .getInfo]
           : [.mapDMA, .mapDMA, .mapDMA, .deviceRead, .mapDMA, .getInfo]))
+    #expect(result.tally.left == (isNative ? 3 : 0), "what is not asked is counted")
   }
 
   /// Writes of devices are not made, and nobody looks.
