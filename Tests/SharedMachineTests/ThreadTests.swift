@@ -82,6 +82,22 @@ struct ThreadTests {
     }
     #expect(run.containers == [])
   }
+
+  /// Nothing orders what two threads do with one address after the other, but the kernel's having
+  /// taken it back in between: the thread sanitizer must hear of that.
+  @Test("Pages where another thread's stood before are other pages")
+  func pagesOfTwoThreadsAtOnePlace() {
+    let wrong = Atomic(0)
+    threads(8) { _ in
+      for round in 1...2000 as ClosedRange<UInt64> {
+        let pages = Pages(1)
+        let word = unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(pages.address))
+        if unsafe word?.pointee != 0 { wrong.add(1, ordering: .relaxed) }
+        unsafe word?.pointee = round
+      }
+    }
+    #expect(wrong.load(ordering: .relaxed) == 0)
+  }
 }
 
 /// Which pages a thread holds. The lock is one that the thread sanitizer knows.
