@@ -91,9 +91,11 @@ struct ThreadTests {
     threads(8) { _ in
       for round in 1...2000 as ClosedRange<UInt64> {
         let pages = Pages(1)
-        let word = unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(pages.address))
-        if unsafe word?.pointee != 0 { wrong.add(1, ordering: .relaxed) }
-        unsafe word?.pointee = round
+        withExtendedLifetime(pages) {
+          let word = unsafe UnsafeMutablePointer<UInt64>(bitPattern: UInt(pages.address))
+          if unsafe word?.pointee != 0 { wrong.add(1, ordering: .relaxed) }
+          unsafe word?.pointee = round
+        }
       }
     }
     #expect(wrong.load(ordering: .relaxed) == 0)
