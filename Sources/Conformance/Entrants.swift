@@ -1,3 +1,5 @@
+public import AddressSpaces
+
 /// The contestants that this machine has, and why it lacks the others.
 ///
 /// Dirty pages are reported as Linux 6.12 does it, stale bits included, so that one measure fits
@@ -14,11 +16,16 @@ public struct Entrants {
   /// Looks through real devices, over all contestants.
   public let looks: LookAllowance
 
-  /// Finds out who is there, of those wanted. `looks` is how often real devices are asked in all.
-  public init(_ wanted: [ContestantName], looks total: Int = 200) {
+  /// Finds out who is there, of those wanted. `looks` is how often real devices are asked in all;
+  /// `simulated` are the groups of the run on the software backend that this process is in.
+  public init(
+    _ wanted: [ContestantName], looks total: Int = 200, simulated: [GroupFacts] = []
+  ) {
     let machine = KernelMachine()
     looks = LookAllowance(total)
-    world = machine.world ?? .labWithPins
+    world =
+      World(groups: simulated, entryLimit: EntryLimit.current ?? 65535) ?? machine.world
+      ?? .labWithPins
     guard let arena = ScriptArena() else {
       for name in wanted { absent[name] = "no memory for the scripts' arena" }
       return

@@ -257,12 +257,20 @@ extension World {
           number: found.number, iommu: iommus.firstIndex(of: iommu), devices: found.devices,
           reserved: found.reserved, relaxable: found.relaxable))
     }
-    self.init(name: "here", iommus: iommus, groups: groups, entryLimit: entryLimit)
-    for known in [World.lab, .labWithPins, .unprotected] {
+    self = World(name: "here", iommus: iommus, groups: groups, entryLimit: entryLimit).recognised
+  }
+
+  /// The same under the name of the lab's machine that it is, if it is one.
+  var recognised: World {
+    [World.lab, .labWithPins, .unprotected].first { known in
       var like = known
       (like.name, like.entryLimit) = (name, entryLimit)
-      if self == like { name = known.name }
-    }
+      return self == like
+    }.map { known in
+      var named = self
+      named.name = known.name
+      return named
+    } ?? self
   }
 }
 

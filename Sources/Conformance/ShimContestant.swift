@@ -310,27 +310,3 @@ private func refusing<Value>(_ decide: () throws(Rule) -> Value) throws(Errno) -
     throw error.errno
   }
 }
-
-extension World {
-  /// The group as the shim is told of it.
-  func facts(of group: Group) -> GroupFacts {
-    let iommu = group.iommu.map { index in
-      IOMMUFacts(
-        driver: iommus[index].driver, aperture: IOVARange(iommus[index].aperture),
-        pageSizes: PageSizes(rawValue: iommus[index].pageSizes),
-        enforcesCoherency: iommus[index].coherent,
-        readsWhatIsWritable: iommus[index].readsWhatIsWritable)
-    }
-    return GroupFacts(
-      number: GroupNumber(rawValue: group.number),
-      kind: group.unprotected ? .noIOMMU : iommu == nil ? .emulated : .physical,
-      devices: group.devices.map { DeviceName(rawValue: $0) }, isViable: group.viable,
-      reservedRegions: group.reserved.map { ReservedRegion(range: IOVARange($0), kind: .reserved) }
-        + group.relaxable.map { ReservedRegion(range: IOVARange($0), kind: .directRelaxable) },
-      interruptsAreSafe: group.safeInterrupts, iommu: iommu)
-  }
-}
-
-extension IOVARange {
-  init(_ run: World.Run) { self.init(start: IOVA(run.start), last: IOVA(run.last)) }
-}

@@ -37,7 +37,8 @@ enum ConformCommand {
 
   /// Who takes part. Somebody who was named and is not there is a refusal; others are only told of.
   private static func entrants(_ wanted: [ContestantName]?) throws(Refusal) -> Entrants {
-    let entrants = Entrants(wanted ?? ContestantName.allCases)
+    let entrants = Entrants(
+      wanted ?? ContestantName.allCases, simulated: RunningMachine.simulatedGroups)
     if wanted != nil || entrants.present.isEmpty,
       let (name, reason) = entrants.absent.min(by: { $0.value < $1.value })
     {

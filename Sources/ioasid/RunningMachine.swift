@@ -1,6 +1,8 @@
+import AddressSpaces
 import CLinux
 import Glibc
 import MachineFile
+import SimulatedPlatform
 
 /// The machine of a run that is under way, named by one of its processes.
 struct RunningMachine {
@@ -34,6 +36,15 @@ struct RunningMachine {
       }
       try System.check(unsafe chdir(directory))
     } catch { throw Refusal("cannot join process \(process): \(error.text)") }
+  }
+
+  /// The groups of the run on the software backend that this process is in; none elsewhere.
+  static var simulatedGroups: [GroupFacts] {
+    guard let bytes = try? System.readFile(RunPaths.machine),
+      let image = MachineImage(bytes: bytes),
+      image.backend == .software, let platform = Platform(decoding: image.platform)
+    else { return [] }
+    return platform.groups.compactMap(platform.facts)
   }
 
   /// A process cannot enter the user namespace that it is in.

@@ -174,6 +174,17 @@ struct MachineTests {
     #expect(throws: ScriptError.self) { _ = try Script(parsing: "\(script)") }
     #expect(try Script(parsing: "\(script)", on: world) == script)
   }
+
+  @Test("The groups that a run simulates say all of it", arguments: World.all)
+  func simulated(world: World) throws {
+    let found = try #require(
+      World(groups: world.groups.map(world.facts), entryLimit: world.entryLimit))
+    let hasName = [World.lab, .labWithPins, .unprotected].contains(world)
+    #expect(found.name == (hasName ? world.name : "here"))
+    var named = found
+    named.name = world.name
+    #expect(named == world)
+  }
 }
 
 /// What a JUnit file says, read by a parser that is not ours.
