@@ -62,11 +62,21 @@ enum Help {
         --junit     writes the outcome as a JUnit file
         --results   writes the outcome for merge, which adds up runs on several machines
         --script    runs one script, as printed with a difference, and shows what differs
-    ioasid --help, ioasid --version
+    ioasid --help, ioasid COMMAND --help, ioasid --version
 
     Exit status of run and record: the program's own; 127 when it is not found and 126 when it
     cannot be executed; 1 when the view cannot be built, or the platform or the backend is refused.
     Of replay: 1 when there is a difference. 2 when the command line makes no sense.
 
     """
+
+  /// What is said of one command; nil when there is none of that name.
+  static func text(of command: String) -> String? {
+    var isOfIt = false
+    let lines = text.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
+      if !line.hasPrefix(" ") { isOfIt = line.hasPrefix("ioasid \(command) ") }
+      return isOfIt
+    }
+    return lines.isEmpty ? nil : lines.joined(separator: "\n") + "\n"
+  }
 }

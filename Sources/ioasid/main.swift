@@ -2,6 +2,11 @@ import Glibc
 
 func begin(_ arguments: [String]) throws(Refusal) {
   let rest = Array(arguments.dropFirst())
+  if let word = rest.first, ["--help", "-h"].contains(word), let command = arguments.first,
+    let text = Help.text(of: command)
+  {
+    return System.say(text, to: STDOUT_FILENO)
+  }
   switch arguments.first {
   case "run": try RunCommand.run(rest)
   case "platform": try PlatformCommand.run(rest)

@@ -89,6 +89,17 @@ struct CommandLineTests {
     }
   }
 
+  @Test(arguments: [
+    "run", "record", "replay", "platform", "doctor", "backends", "bench", "conform",
+  ])
+  func aCommandHelpsWithItself(command: String) throws {
+    let outcome = try Tool.ioasid(command, "--help")
+    #expect(outcome.status == 0 && outcome.errors.isEmpty)
+    let heads = outcome.output.split(separator: "\n").filter { !$0.hasPrefix(" ") }
+    #expect(!heads.isEmpty && heads.allSatisfy { $0.hasPrefix("ioasid \(command) ") })
+    #expect(try Tool.ioasid("--help").output.contains(outcome.output.prefix(100)))
+  }
+
   @Test func versionIsOneLine() throws {
     #expect(try Tool.ioasid("--version").output.split(separator: "\n").count == 1)
   }
