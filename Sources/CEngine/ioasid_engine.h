@@ -69,6 +69,10 @@ struct ioasid_engine {
   int32_t (*_Nonnull traps)(uint64_t address, uint64_t length);
   /// Something else was mapped over the range (mmap with MAP_FIXED).
   void (*_Nonnull covered)(uint64_t address, uint64_t length);
+  /// The program closes a descriptor of a device next. 1 where registers of the kernel's device are mapped here: the
+  /// engine keeps it open until `unmapped`, asked after mappings went, says 0.
+  int32_t (*_Nonnull keep)(uint64_t file, int32_t descriptor);
+  int32_t (*_Nonnull unmapped)(void);
   /// Gives one reference back: the descriptors that shared it are closed. With the last the token is void.
   void (*_Nonnull release)(uint64_t file);
   /// The process's limits or capabilities may have changed.

@@ -88,11 +88,12 @@ int32_t clinux_find_device(int32_t pid, uint64_t device, int32_t after) {
   return lowest;
 }
 
-// Whether a process has mapped the file of this name.
-static int maps(int32_t pid, const char *target) {
-  char path[32], window[8192];
-  size_t kept = 0, length = strlen(target);
-  snprintf(path, sizeof path, "/proc/%d/maps", pid);
+int32_t clinux_maps_file(int32_t pid, const char *name) {
+  char path[32] = "/proc/self/maps", target[256], window[8192];
+  // The name ends the line: another may begin with it.
+  size_t kept = 0, length = (size_t)snprintf(target, sizeof target, "%s\n", name);
+  if (length >= sizeof target) return 0;
+  if (pid) snprintf(path, sizeof path, "/proc/%d/maps", pid);
   int32_t file = clinux_open(path, O_RDONLY | O_CLOEXEC, 0);
   if (file < 0) return 0;
   int found = 0;
@@ -131,7 +132,7 @@ int32_t clinux_is_in_use(const char *node, int32_t besides) {
   for (long n; !used && (n = enter(SYS_getdents64, directory, (long)records, sizeof records, 0, 0, 0)) > 0;)
     for (long at = 0; !used && at < n; at += *(uint16_t *)(records + at + 16)) {
       int32_t pid = (int32_t)strtol(records + at + 19, 0, 10);
-      used = pid > 0 && (has_description(pid, self, clinux_device_number(besides), besides) || maps(pid, node));
+      used = pid > 0 && (has_description(pid, self, clinux_device_number(besides), besides) || clinux_maps_file(pid, node));
     }
   clinux_close(directory);
   return used;

@@ -157,8 +157,9 @@ int32_t clinux_make_event(void) {
 int64_t clinux_eventfd_identity(int32_t descriptor) {
   char path[32] = "/proc/self/fdinfo/", text[256];
   if (descriptor < 0) return -EBADF;
-  long r = enter(SYS_fcntl, descriptor, F_GETFD, 0, 0, 0, 0);
+  long r = enter(SYS_fcntl, descriptor, F_GETFL, 0, 0, 0, 0);
   if (r < 0) return r;
+  if (r & 010000000) return -EBADF;  // O_PATH: of a place, of no file
   append(path, 18, descriptor);
   int32_t file = clinux_open(path, O_RDONLY | O_CLOEXEC, 0);
   if (file < 0) return file;

@@ -180,7 +180,9 @@ private let functions = unsafe ioasid_engine(
       UserAddress($0), length: $1, newLength: $2, flags: $3, newAddress: UserAddress($4))
   },
   traps: { currentMachine().traps(UserAddress($0), length: $1) ? 1 : 0 },
-  covered: { currentMachine().coverTrapped(UserAddress($0), length: $1) }, release: release,
+  covered: { currentMachine().coverTrapped(UserAddress($0), length: $1) },
+  keep: { currentMachine().keepIfMapped(Token.file($0), $1) ? 1 : 0 },
+  unmapped: { Int32(clamping: currentMachine().letGoOfUnmapped()) }, release: release,
   limits: { currentMachine().limitsMayHaveChanged() },
   fault: { _, info, context in
     let address = UserAddress(unsafe info.load(fromByteOffset: faultAddressOffset, as: UInt64.self))

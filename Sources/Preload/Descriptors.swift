@@ -1,3 +1,4 @@
+import CEngine
 import CPreload
 
 /// Removes an entry whose descriptor is gone.
@@ -19,6 +20,7 @@ func closeOurs(_ descriptor: Word) -> Word {
   if entry(int(descriptor)) == .hidden { return fail(Errno.EBADF) }
   let close = next(cpreload_next_close, Call1.self)
   if sharesTheParentsMemory() { return close(descriptor) }
+  keepIfMapped(descriptor)
   // Out of the table before the number is free for another thread; the engine hears of it when the
   // kernel has let go.
   let gone = replace(int(descriptor), .none)
@@ -27,6 +29,17 @@ func closeOurs(_ descriptor: Word) -> Word {
   drop(gone)
   cpreload_errno().pointee = error
   return result
+}
+
+/// A device whose registers are mapped stays open, and can be had again.
+private func keepIfMapped(_ descriptor: Word) {
+  guard let index = pin(int(descriptor)) else { return }
+  defer { release(index) }
+  let file = slot(index).pointee.file
+  guard isDevice(file), let engine = loadedEngine() else { return }
+  let kept = insideWithRoom(
+    function(engine.pointee.keep), Word(bitPattern: UInt(file.file)), descriptor)
+  if int(kept) == 1 { cpreload_set_keeping(1) }
 }
 
 /// `copy` is the number that the kernel gave to a duplicate of `original`, or −1.

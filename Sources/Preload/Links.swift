@@ -94,8 +94,13 @@ func isKernelDevice(_ descriptor: Int32, _ found: stat) -> Bool {
   guard found.st_mode & 0o170000 == 0o020000, (found.st_rdev >> 8) & 0xfff != 10,
     cpreload_in_run() != 0
   else { return false }
+  return nameOf(descriptor)?.isAnonymous ?? false
+}
+
+/// The name of the legacy file that a descriptor stands for; nil for any other.
+func nameOf(_ descriptor: Int32) -> NodeName? {
   var link = NodeName(linkOf: descriptor)
-  return link.withPath { shown(currentDirectory, $0) }?.isAnonymous ?? false
+  return link.withPath { shown(currentDirectory, $0) }
 }
 
 /// The name that the program is shown in place of what a link holds; nil when that is not ours.
@@ -193,11 +198,10 @@ func mayReopen(_ path: Word) -> Bool {
 /// has opened what stands for the file; nil when that is not ours.
 @inline(never)
 func reopen(_ descriptor: Int32, _ flags: Int32) -> Word? {
-  guard flags & 0o10000000 == 0, let found = status(of: descriptor),  // O_PATH
+  guard Word(flags) & placeOnly == 0, let found = status(of: descriptor),
     isOurs(descriptor, found)
   else { return nil }
-  var link = NodeName(linkOf: descriptor)
-  guard var name = link.withPath({ shown(currentDirectory, $0) }) else { return nil }
+  guard var name = nameOf(descriptor) else { return nil }
   kernel(.close, Word(descriptor))
   if name.isAnonymous { return Word(-Errno.ENXIO) }
   let opened = name.withPath { openNode(currentDirectory, $0, flags) }

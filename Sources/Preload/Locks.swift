@@ -40,7 +40,12 @@ func controlOurs(_ descriptor: Word, _ command: Int32, _ argument: Word, _ call:
   // F_SETLEASE, F_ADD_SEALS, F_GET_SEALS: an ordinary file's
   case 1024, 1033, 1034:
     guard case .ours = owned(descriptor) else { return nil }
-    return fail(Errno.EINVAL)
+    return fail(command == 1033 && accessMode(descriptor) == 0 ? Errno.EPERM : Errno.EINVAL)
+  // F_CREATED_QUERY: what stands for a file was made for it, the node was there
+  case 1028:
+    guard case .ours = owned(descriptor) else { return nil }
+    let result = call(descriptor, Word(command), argument)
+    return int(result) > 0 ? 0 : result
   default: return nil
   }
 }

@@ -4,6 +4,7 @@ import Synchronization
 
 /// Errors that the preload itself answers.
 enum Errno {
+  static var EPERM: Int32 { 1 }
   static var ENXIO: Int32 { 6 }
   static var EBADF: Int32 { 9 }
   static var EACCES: Int32 { 13 }
@@ -14,6 +15,7 @@ enum Errno {
   static var EINVAL: Int32 { 22 }
   static var ENFILE: Int32 { 23 }
   static var EOPNOTSUPP: Int32 { 95 }
+  static var EOVERFLOW: Int32 { 75 }
   static var ESPIPE: Int32 { 29 }
 }
 
@@ -65,6 +67,7 @@ func inside<Result>(_ body: () -> Result) -> Result {
   let result = body()
   cpreload_set_depth(depth)
   if _slowPath(depth == 0 && cpreload_deferred() != 0) { deliverDeferred() }
+  if _slowPath(depth == 0 && cpreload_left() != 0) { releaseLeft() }
   return result
 }
 

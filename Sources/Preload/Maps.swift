@@ -20,6 +20,7 @@ func mapped(
   notice(protection)
   let result = call(address, length, protection, flags, descriptor, offset)
   if _slowPath(flags & MapFlag.locked != 0) { limitsMayHaveChanged() }
+  if _slowPath(flags & MapFlag.fixed != 0) { lookForRegisters() }
   if _slowPath(flags & MapFlag.fixed != 0), result != -1, let engine = trapping(address, length) {
     _ = insideWithRoom(function(engine.pointee.covered), address, length)
   }
@@ -28,6 +29,9 @@ func mapped(
 
 @inline(__always)
 func bytes(_ word: Word) -> UInt64 { UInt64(UInt(bitPattern: word)) }
+
+/// TASK_SIZE with four levels of page tables.
+private let userAddresses: UInt64 = 1 << 47 - 4096
 
 /// mmap(2) of a descriptor that may be ours; nil sends the call on.
 @inline(never)
@@ -41,6 +45,10 @@ private func map(
   let file = slot(index).pointee.file
   if file.kind == ioasid_kernel_device.rawValue { return nil }
   if offset & 4095 != 0 || length == 0 { return Word(-Errno.EINVAL) }
+  // get_unmapped_area(), then file_mmap_ok().
+  if bytes(length) > userAddresses { return Word(-Errno.ENOMEM) }
+  let whole = (bytes(length) + 4095) & ~4095
+  if bytes(offset) >> 12 > (UInt64.max - whole) >> 12 { return Word(-Errno.EOVERFLOW) }
   if accessMode(Word(descriptor)) == 1 { return Word(-Errno.EACCES) }
   // Containers and groups cannot be mapped: vfio_fops, vfio_group_fops.
   guard file.kind == ioasid_device.rawValue else { return Word(-Errno.ENODEV) }
@@ -56,6 +64,22 @@ func trapping(_ address: Word, _ length: Word) -> Engine? {
     engine.pointee.traps(bytes(address), bytes(length)) != 0
   else { return nil }
   return engine
+}
+
+/// Mappings went: a device that was kept open for its registers may be closed.
+@inline(__always)
+func lookForRegisters() {
+  if _slowPath(cpreload_keeping() != 0 && cpreload_depth() == 0) { lookAtMappings() }
+}
+
+@inline(never)
+private func lookAtMappings() {
+  guard let engine = loadedEngine() else { return }
+  let error = cpreload_errno().pointee
+  // Before the look: what is kept meanwhile says so again.
+  cpreload_set_keeping(0)
+  if int(insideWithRoom(function(engine.pointee.unmapped))) != 0 { cpreload_set_keeping(1) }
+  cpreload_errno().pointee = error
 }
 
 /// PROT_WRITE or PROT_EXEC without PROT_READ.
@@ -90,7 +114,9 @@ public func interposedMunmap(_ address: Word, _ length: Word) -> Word {
   if _slowPath(loadedEngine() != nil), let engine = trapping(address, length) {
     return answer(insideWithRoom(function(engine.pointee.unmap), address, length))
   }
-  return next(cpreload_next_munmap, Call2.self)(address, length)
+  let result = next(cpreload_next_munmap, Call2.self)(address, length)
+  lookForRegisters()
+  return result
 }
 
 /// Stands in front of libc's `mprotect`.
@@ -118,6 +144,7 @@ public func interposedMremap(
   }
   let call = next(cpreload_next_mremap, Call5.self)
   let result = call(address, length, newLength, flags, newAddress)
+  lookForRegisters()
   // MREMAP_FIXED
   if _slowPath(flags & 2 != 0), result != -1, let engine = trapping(newAddress, newLength) {
     _ = insideWithRoom(function(engine.pointee.covered), newAddress, newLength)

@@ -43,6 +43,9 @@ struct SystemCall: RawRepresentable {
   static var getpid: SystemCall { SystemCall(rawValue: 39) }
   static var madvise: SystemCall { SystemCall(rawValue: 28) }
   static var open: SystemCall { SystemCall(rawValue: 2) }
+  static var openat: SystemCall { SystemCall(rawValue: 257) }
+  static var openat2: SystemCall { SystemCall(rawValue: 437) }
+  static var statx: SystemCall { SystemCall(rawValue: 332) }
   static var getdents: SystemCall { SystemCall(rawValue: 217) }
   static var gettid: SystemCall { SystemCall(rawValue: 186) }
   static var rtSigprocmask: SystemCall { SystemCall(rawValue: 14) }

@@ -47,14 +47,15 @@ let notANode: Word = .min
 
 /// The descriptor, a negative errno, or `notANode`.
 func openNode(_ directory: Word, _ path: Word, _ flags: Int32) -> Word {
-  let noFollow = flags & O_NOFOLLOW != 0 ? Word(AT_SYMLINK_NOFOLLOW) : 0
-  guard let node = status(directory, path, noFollow), node.st_mode & 0o170000 == 0o020000,
+  // An empty path is a descriptor of the node itself; open(2) has refused any other by then.
+  let place = (flags & O_NOFOLLOW != 0 ? Word(AT_SYMLINK_NOFOLLOW) : 0) | 0x1000  // AT_EMPTY_PATH
+  guard let node = status(directory, path, place), node.st_mode & 0o170000 == 0o020000,
     UInt64(node.st_dev) == machineDevice(), let engine = engine()
   else { return notANode }
   // access(2)'s bits are 4 to read and 2 to write; mode 3 of open(2) asks for both.
   let wanted = [4, 2, 6, 6] as InlineArray<4, Word>
   let permitted = kernel(
-    .faccessat2, directory, path, wanted[Int(flags & 3)], 0x200 | noFollow)  // AT_EACCESS
+    .faccessat2, directory, path, wanted[Int(flags & 3)], 0x200 | place)  // AT_EACCESS
   if permitted < 0 { return permitted }
   var file = ioasid_open_file()
   let result = withUnsafeMutablePointer(to: &file) {
@@ -66,6 +67,7 @@ func openNode(_ directory: Word, _ path: Word, _ flags: Int32) -> Word {
 }
 
 let directAccess: Word = 0o40000  // O_DIRECT
+let placeOnly: Word = 0o10000000  // O_PATH
 
 /// What the kernel says of an open file that its driver had already opened.
 private func refuse(_ file: ioasid_open_file, _ error: Int32) -> Word {
@@ -85,6 +87,11 @@ func isOurs(_ descriptor: Int32, _ found: stat) -> Bool {
     || isKernelDevice(descriptor, found)
 }
 
+/// Whether a descriptor is for a place only: all that is asked of such a one is EBADF.
+private func isPath(_ descriptor: Int32) -> Bool {
+  kernel(.fcntl, Word(descriptor), 3) & placeOnly != 0  // F_GETFL
+}
+
 /// A descriptor that came from elsewhere (exec, a socket, a raw system call), pinned, if it is the
 /// machine's.
 @inline(never)
@@ -93,7 +100,8 @@ func adopt(_ descriptor: Int32) -> Int? {
   guard seen == .none || seen == .marked,
     UInt32(bitPattern: descriptor) < UInt32(CPRELOAD_DESCRIPTORS)
   else { return nil }
-  guard let found = status(of: descriptor), isOurs(descriptor, found), let engine = engine()
+  guard let found = status(of: descriptor), isOurs(descriptor, found), !isPath(descriptor),
+    let engine = engine()
   else {
     if seen == .marked { _ = exchange(descriptor, seen, .none) }
     return nil

@@ -19,9 +19,10 @@ private func raw(
 ) -> Word? {
   switch number {
   case 2: orNode(kernelCall(number, a, b, c), currentDirectory, a, b)
+  case 4: followed(kernelCall(number, a, b, 0), currentDirectory, a, b)
   case 9: mapped(a, b, c, d, e, f) { kernelCall(9, $0, $1, $2, $3, $4, $5) }
   case 10: interposedMprotect(a, b, c)
-  case 11: trapping(a, b) == nil ? nil : interposedMunmap(a, b)
+  case 11: trapping(a, b) == nil && cpreload_keeping() == 0 ? nil : interposedMunmap(a, b)
   case 13: rawDisposition(a, b, c, d)
   case 14: rawMask(a, b, c, d)
   case 16: interposedIoctl(a, b, c)
@@ -38,15 +39,17 @@ private func raw(
   case 105, 113, 117, 126, 160, 302: rawLimits(number, a, b, c, d)
   case 149: interposedMlock(a, b)
   case 257: orNode(kernelCall(number, a, b, c, d), a, b, c)
+  case 262: statusAt(kernelCall(number, a, b, c, d), a, b, c, d)
   case 267: interposedReadlinkat(a, b, c, d)
   case 275: interposedSplice(a, b, c, d, e, f)
   case 292: interposedDup3(a, b, c)
   case 299: interposedRecvmmsg(a, b, c, d, e)
   case 325: interposedMlock2(a, b, c)
   case 326: interposedCopyFileRange(a, b, c, d, e, f)
+  case 332: interposedStatx(a, b, c, d, e)
   case 436: interposedCloseRange(a, b, c)
   case 437: rawOpenat2(a, b, c, d)
-  default: entry(int(a)) == .none ? nil : rawOfOurs(number, a, b, c, d, e)
+  default: entry(int(a)) == .none ? nil : rawOfOurs(number, a, b, c, d, f)
   }
 }
 
@@ -61,7 +64,7 @@ private func kernelCall(
 
 @inline(never)
 private func rawOfOurs(
-  _ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Word, _ e: Word
+  _ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Word, _ f: Word
 ) -> Word? {
   switch number {
   case 0: interposedRead(a, b, c)
@@ -79,12 +82,12 @@ private func rawOfOurs(
   case 91: interposedFchmod(a, b)
   case 93: interposedFchown(a, b, c)
   case 187: interposedReadahead(a, b, c)
-  case 262: interposedFstatat(a, b, c, d)
   case 277: interposedSyncFileRange(a, b, c, d)
   case 285: interposedFallocate(a, b, c, d)
   case 295: interposedPreadv(a, b, c, d)
   case 296: interposedPwritev(a, b, c, d)
-  case 332: interposedStatx(a, b, c, d, e)
+  case 327: interposedPreadv2(a, b, c, d, f)
+  case 328: interposedPwritev2(a, b, c, d, f)
   default: nil
   }
 }
@@ -97,16 +100,29 @@ private func rawLimits(_ number: Word, _ a: Word, _ b: Word, _ c: Word, _ d: Wor
   return result
 }
 
-/// openat2(2): the flags are the first word of struct open_how.
+/// openat2(2). struct open_how: flags, mode, resolve.
 private func rawOpenat2(_ directory: Word, _ path: Word, _ how: Word, _ size: Word) -> Word {
   let kept = cpreload_errno().pointee
   let call = next(cpreload_next_syscall, Call5.self)
   let result = call(437, directory, path, how, size)
   let refused = int(result) < 0 && cpreload_errno().pointee != Errno.EFAULT
-  let flags = UnsafePointer<Word>(bitPattern: how)
-  let opened = orNode(result, directory, path, refused ? flags?.pointee ?? 0 : 0)
+  let asked = refused ? UnsafePointer<InlineArray<3, Word>>(bitPattern: how)?.pointee : nil
+  let flags = asked?[0] ?? 0
+  // A path that means something else than for open(2) is looked up as it was asked.
+  let found = asked.map { $0[2] == 0 ? -1 : lookUp(directory, path, flags, $0[2]) } ?? -1
+  defer { if found >= 0 { kernel(.close, found) } }
+  let opened =
+    found >= 0
+    ? openNode(result, found, word(characters("")), flags, kept)
+    : orNode(result, directory, path, flags)
   if int(opened) >= 0 { cpreload_errno().pointee = kept }
   return opened
+}
+
+/// A descriptor for nothing but the place that openat2(2) finds.
+private func lookUp(_ directory: Word, _ path: Word, _ flags: Word, _ resolve: Word) -> Word {
+  var how = [placeOnly | Word(O_CLOEXEC) | flags & Word(O_NOFOLLOW), 0, resolve] as InlineArray<3, Word>
+  return withUnsafeMutablePointer(to: &how) { kernel(.openat2, directory, path, word($0), 24) }
 }
 
 /// rt_sigprocmask(2) with the kernel's eight bytes of mask.

@@ -129,8 +129,9 @@ func ioctlOfOurs(_ descriptor: Word, _ request: Word, _ argument: Word) -> Word 
   }
   if tellsKVM(request) { return tellKVM(descriptor, request, argument) }
   switch UInt32(truncatingIfNeeded: request) {
-  // FIOCLEX, FIONCLEX, FIONBIO, FIOASYNC are every file's
-  case 0x5451, 0x5450, 0x5421, 0x5452: break
+  // FIOCLEX, FIONCLEX, FIONBIO, FIOASYNC are every file's; FIGETBSZ, FIFREEZE, FITHAW and
+  // FS_IOC_FIEMAP are its file system's, which is a tmpfs as a node's is: do_vfs_ioctl().
+  case 0x5451, 0x5450, 0x5421, 0x5452, 0x2, 0xc004_5877, 0xc004_5878, 0xc020_660b: break
   default:
     if let index = pin(int(descriptor)) ?? adopt(int(descriptor)), let engine = loadedEngine() {
       defer { release(index) }

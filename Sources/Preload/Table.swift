@@ -108,10 +108,41 @@ func retire(_ index: Int) {
   releaseToken(file)
 }
 
-/// Gives a reference of the engine's token back.
+/// Gives a reference of the engine's token back. Inside the engine, which may hold locks of its own
+/// there, only once the thread has left it: a number that it was given may be one that the program
+/// closed where we could not see it.
 func releaseToken(_ file: UInt64) {
   guard let engine = loadedEngine() else { return }
+  if _slowPath(cpreload_depth() != 0) {
+    var index = 0
+    while index < Int(CPRELOAD_LEFT) {
+      if leftTokens[index].compareExchange(
+        expected: 0, desired: file, ordering: .acquiringAndReleasing
+      ).exchanged {
+        cpreload_set_left(1)
+        return
+      }
+      index += 1
+    }
+    return  // More at once than there is room for stay open to the engine.
+  }
   _ = insideWithRoom(function(engine.pointee.release), Word(bitPattern: UInt(file)))
+}
+
+/// Tokens to be given back when the thread has left the engine; 0 is room for one.
+private var leftTokens: UnsafeMutablePointer<Atomic<UInt64>> {
+  cpreload_left_tokens().assumingMemoryBound(to: Atomic<UInt64>.self)
+}
+
+@inline(never)
+func releaseLeft() {
+  cpreload_set_left(0)
+  var index = 0
+  while index < Int(CPRELOAD_LEFT) {
+    let file = leftTokens[index].exchange(0, ordering: .acquiringAndReleasing)
+    if file != 0 { releaseToken(file) }
+    index += 1
+  }
 }
 
 /// A free slot holding the file, with one reference for the caller.

@@ -29,6 +29,9 @@ final class KernelMachine: @unchecked Sendable {
   let containerNodeIsIOMMUFD: Bool
   /// What KVM was told.
   let attributes = KVMAttributes()
+  /// Hidden descriptors of devices whose registers this process has mapped, by their place in
+  /// `devices`.
+  let mapped = Guarded<[Int: Int32]>([:])
   private let containers = Guarded<[UInt64: KernelContainer]>([:])
   private let uses = Guarded<[Use: Int]>([:])
 
@@ -79,6 +82,8 @@ final class KernelMachine: @unchecked Sendable {
     }
     let counted = parent.uses.withLockIfAvailable { $0 } ?? [:]
     uses.withLock { $0 = counted }
+    let kept = parent.mapped.withLockIfAvailable { $0 } ?? [:]
+    mapped.withLock { $0 = kept }
   }
 
   // MARK: Groups

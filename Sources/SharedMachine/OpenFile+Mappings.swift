@@ -87,7 +87,12 @@ extension Machine {
   public func protectTrapped(
     _ address: UserAddress, length: UInt64, protection: Int32
   ) -> Int64 {
-    // The kernel judges the request; asking for no access at all is never wrong where another would
+    // arch_validate_prot(): PROT_READ, PROT_WRITE, PROT_EXEC, PROT_SEM, and the two that a mapping
+    // without a direction to grow in refuses all the same.
+    guard protection & ~(0xf | 0x300_0000) == 0 else {
+      return -Int64(Errno.invalidArgument.rawValue)
+    }
+    // The kernel judges the rest; asking for no access at all is never wrong where another would
     // be right.
     let verdict = clinux_protect(address.rawValue, length, 0)
     guard verdict == 0, let last = Self.last(address, length) else { return verdict }

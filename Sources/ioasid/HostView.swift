@@ -31,27 +31,34 @@ struct HostView: RunView {
     return [RunPaths.nodes] + modules
   }
 
-  /// Mounts the machine's own nodes where the engine finds them, and its cdevs also where programs
-  /// do: ours will cover `/dev/vfio`.
+  private func show(
+    _ path: String, at place: String, in namespace: MountNamespace
+  ) throws(System.Failure) {
+    try namespace.makeDirectories(namespace.staged(place))
+    try System.mount(path, on: namespace.staged(place), flags: UInt(MS_BIND) | UInt(MS_REC))
+  }
+
+  /// Mounts the machine's own nodes where the engine finds them.
   private func showMachineNodes(in namespace: MountNamespace) throws(System.Failure) {
-    let devices = "\(RunPaths.nodes)/devices"
-    for (path, place) in [(RunPaths.nodes, RunPaths.machineNodes), (devices, devices)] {
-      try namespace.makeDirectories(namespace.staged(place))
-      try System.mount(path, on: namespace.staged(place), flags: UInt(MS_BIND) | UInt(MS_REC))
-    }
+    try show(RunPaths.nodes, at: RunPaths.machineNodes, in: namespace)
     guard facts.iommuNode != .absent else { return }
     let place = namespace.staged(RunPaths.machineIOMMU)
     try System.writeFile(place, [], mode: 0o600)
     try System.mount("/dev/iommu", on: place, flags: UInt(MS_BIND))
   }
 
+  /// The nodes in the order in which the kernel makes them, by which a directory is listed: each
+  /// device's group first and then its cdev, so that the cdevs' directory follows the first group.
+  /// They are shown where programs find them, because ours will cover `/dev/vfio`.
   private func stageNodes(
     in namespace: MountNamespace, noting files: inout SharedFiles
   ) throws(System.Failure) {
     let (major, minor) = PlatformView.containerNumber
     let container = "\(RunPaths.nodes)/vfio"
+    try namespace.makeDirectories(namespace.staged(RunPaths.nodes))
     try namespace.makeNode(container, major: major, minor: minor, mode: 0o666)
     files.note(container, .containerNode, 0, major, minor)
+    let cdevs = "\(RunPaths.nodes)/devices"
     for (index, group) in groups.enumerated() {
       let (node, file) = (
         "\(RunPaths.nodes)/\(group.number.rawValue)", "\(RunPaths.groups)/\(group.number.rawValue)"
@@ -62,6 +69,7 @@ struct HostView: RunView {
       files.note(node, .groupNode, index, major, minor)
       try files.makeFile(file)
       files.note(file, .groupFile, index, major, minor)
+      if index == 0 { try show(cdevs, at: cdevs, in: namespace) }
     }
   }
 

@@ -51,7 +51,9 @@ static inline int32_t *_Nonnull cpreload_errno(void) { return &errno; }
   X(recvmsg) X(recvmmsg) X(sigaction) X(sigprocmask) X(pthread_sigmask) \
   X(sigsuspend) X(pselect) X(ppoll) X(__ppoll_chk) X(epoll_pwait) X(epoll_pwait2) X(syscall) X(dlsym) \
   X(signal) X(bsd_signal) X(ssignal) X(sysv_signal) X(__sysv_signal) X(sigset) X(sighold) X(sigrelse) X(sigignore) \
-  X(siginterrupt)
+  X(siginterrupt) \
+  X(__open) X(__open64) X(__close) X(__dup2) X(__fcntl) X(__read) X(__write) X(__pread64) X(__pwrite64) X(__lseek) \
+  X(stat) X(stat64) X(__xstat) X(__xstat64)
 
 enum cpreload_next_name {
 #define CPRELOAD_CASE(name) cpreload_next_##name,
@@ -106,6 +108,10 @@ struct cpreload_words {
   uint32_t guarding;        // 1 once our handlers stand in front of the program's
   uint64_t host[8];         // our functions, for the engine
   uint32_t hides_reading;   // 1 once memory was mapped that may be written or executed and not read
+  uint32_t keeping;         // 1 while the engine keeps devices open whose registers are mapped
+  uint32_t left;            // 1 while tokens wait to be given back
+#define CPRELOAD_LEFT 16
+  uint64_t left_tokens[CPRELOAD_LEFT];
 };
 extern CPRELOAD_HIDDEN struct cpreload_words cpreload_process;
 static inline void *_Nonnull cpreload_highest(void) { return &cpreload_process.highest; }
@@ -130,6 +136,13 @@ static inline uint32_t cpreload_hides_reading(void) {
 static inline void cpreload_set_hides_reading(void) {
   __atomic_store_n(&cpreload_process.hides_reading, 1, __ATOMIC_RELAXED);
 }
+static inline uint32_t cpreload_keeping(void) { return __atomic_load_n(&cpreload_process.keeping, __ATOMIC_ACQUIRE); }
+static inline void cpreload_set_keeping(uint32_t keeping) {
+  __atomic_store_n(&cpreload_process.keeping, keeping, __ATOMIC_RELEASE);
+}
+static inline uint32_t cpreload_left(void) { return __atomic_load_n(&cpreload_process.left, __ATOMIC_ACQUIRE); }
+static inline void cpreload_set_left(uint32_t left) { __atomic_store_n(&cpreload_process.left, left, __ATOMIC_RELEASE); }
+static inline void *_Nonnull cpreload_left_tokens(void) { return &cpreload_process.left_tokens; }
 static inline void *_Nonnull cpreload_host(void) { return &cpreload_process.host; }
 
 /// libc's own dlsym(3).
