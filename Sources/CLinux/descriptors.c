@@ -88,6 +88,29 @@ int32_t clinux_find_device(int32_t pid, uint64_t device, int32_t after) {
   return lowest;
 }
 
+// What a process has of the description that holds a device's node alone, or -ENOENT.
+static int32_t take_held_of(int32_t pid, uint64_t device) {
+  for (int32_t number = -1; (number = clinux_find_device(pid, device, number)) >= 0;) {
+    int32_t taken = clinux_take_descriptor(pid, number);
+    if (taken >= 0 && clinux_is_held(taken, 1) == 0) return taken;
+    if (taken >= 0) clinux_close(taken);
+  }
+  return -ENOENT;
+}
+
+int32_t clinux_take_held(uint64_t device) {
+  char records[2048];
+  int32_t directory = clinux_open("/proc", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0), taken = -ENOENT;
+  if (directory < 0) return directory;
+  for (long n; taken < 0 && (n = enter(SYS_getdents64, directory, (long)records, sizeof records, 0, 0, 0)) > 0;)
+    for (long at = 0; taken < 0 && at < n; at += *(uint16_t *)(records + at + 16)) {
+      int32_t pid = (int32_t)strtol(records + at + 19, 0, 10);
+      if (pid > 0) taken = take_held_of(pid, device);
+    }
+  clinux_close(directory);
+  return taken;
+}
+
 int32_t clinux_maps_file(int32_t pid, const char *name) {
   char path[32] = "/proc/self/maps", target[256], window[8192];
   // The name ends the line: another may begin with it.

@@ -32,7 +32,7 @@ func closeOurs(_ descriptor: Word) -> Word {
 }
 
 /// A device whose registers are mapped stays open, and can be had again.
-private func keepIfMapped(_ descriptor: Word) {
+func keepIfMapped(_ descriptor: Word) {
   guard let index = pin(int(descriptor)) else { return }
   defer { release(index) }
   let file = slot(index).pointee.file
@@ -83,11 +83,20 @@ func refusal(_ original: Word, _ copy: Word) -> Int32 {
   return _slowPath(entry(int(copy)) == .hidden) ? Errno.EBUSY : 0
 }
 
+/// A number that is about to be another's.
+@inline(__always)
+private func makeWay(_ original: Word, _ copy: Word) {
+  if _slowPath(entry(int(copy)) != .none), int(copy) != int(original), !sharesTheParentsMemory() {
+    keepIfMapped(copy)
+  }
+}
+
 /// Stands in front of libc's `dup2`.
 @c(dup2)
 public func interposedDup2(_ original: Word, _ copy: Word) -> Word {
   let refused = refusal(original, copy)
   if _slowPath(refused != 0) { return fail(refused) }
+  makeWay(original, copy)
   return duplicated(original, next(cpreload_next_dup2, Call2.self)(original, copy))
 }
 
@@ -96,6 +105,7 @@ public func interposedDup2(_ original: Word, _ copy: Word) -> Word {
 public func interposedDup3(_ original: Word, _ copy: Word, _ flags: Word) -> Word {
   let refused = refusal(original, copy)
   if _slowPath(refused != 0) { return fail(refused) }
+  makeWay(original, copy)
   return duplicated(original, next(cpreload_next_dup3, Call3.self)(original, copy, flags))
 }
 

@@ -18,6 +18,7 @@ private func closeRange(_ first: UInt32, _ last: UInt32, _ flags: Word, _ call: 
       start = number + 1
       // not CLOSE_RANGE_CLOEXEC
     } else if !isForeign && flags & 4 == 0 && tableEntry(descriptor) != .none {
+      keepIfMapped(Word(descriptor))
       drop(replace(descriptor, .none))
     }
     number += 1
@@ -68,7 +69,10 @@ private func closeRangeEntries(_ from: Int32) -> Bool {
   guard !sharesTheParentsMemory() else { return false }
   var number = from
   while number < highest.pointee.load(ordering: .relaxed) {
-    if tableEntry(number) != .none { drop(replace(number, .none)) }
+    if tableEntry(number) != .none {
+      keepIfMapped(Word(number))
+      drop(replace(number, .none))
+    }
     number += 1
   }
   return true

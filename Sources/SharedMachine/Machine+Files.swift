@@ -228,7 +228,7 @@ extension Machine {
   }
 
   /// Has this process take the descriptors of a container while those who have them are there.
-  func connect(_ use: KernelMachine.Use) {
+  private func connect(_ use: KernelMachine.Use) {
     let number =
       switch use {
       case .container(let number): number

@@ -85,7 +85,10 @@ extension KernelMachine {
       if clinux_is_held(taken, 1) == 0 { return taken }
       _ = clinux_close(taken)
     }
-    throw .busy
+    // Whoever never called the container: a child that has nothing left but mapped registers.
+    let taken = clinux_take_held(number)
+    guard taken >= 0 else { throw .busy }
+    return taken
   }
 
   /// A process's descriptor of a device; of this one's, that which holds its node.

@@ -12,7 +12,7 @@ extension Machine {
     guard let kernel, case .kernelDevice(let index) = file.kind else { return false }
     let node = kernel.files.node(kernel.nodeName(of: kernel.devices[index]))
     let group = KernelMachine.Use.group(kernel.devices[index].group)
-    let isKept = kernel.mapped.withLock { mapped in
+    return kernel.mapped.withLock { mapped in
       if mapped[index] != nil { return true }
       guard unsafe clinux_maps_file(0, node) == 1 else { return false }
       let copy = clinux_duplicate(descriptor, 0)
@@ -21,9 +21,6 @@ extension Machine {
       kernel.use(group, by: 1)
       return true
     }
-    // Others ask those who have the container for a device's descriptors.
-    if isKept { connect(group) }
-    return isKept
   }
 
   /// Closes what is kept of devices that have no registers mapped in this process any more: how many

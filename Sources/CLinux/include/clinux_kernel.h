@@ -27,6 +27,9 @@ int32_t clinux_is_process(int32_t pid);
 /// The lowest descriptor above `after` by which a process has a device; 0 is this process.
 int32_t clinux_find_device(int32_t pid, uint64_t device, int32_t after);
 
+/// A descriptor, taken from whichever process has one, of the description that holds a device's node alone.
+int32_t clinux_take_held(uint64_t device);
+
 /// Whether a process has mapped the file of this name; 0 is this process.
 int32_t clinux_maps_file(int32_t pid, const char *_Nonnull name);
 /// Whether some process has, under another number of this process than `besides`, the description that holds a device's
