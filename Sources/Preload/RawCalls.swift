@@ -121,7 +121,8 @@ private func rawOpenat2(_ directory: Word, _ path: Word, _ how: Word, _ size: Wo
 
 /// A descriptor for nothing but the place that openat2(2) finds.
 private func lookUp(_ directory: Word, _ path: Word, _ flags: Word, _ resolve: Word) -> Word {
-  var how = [placeOnly | Word(O_CLOEXEC) | flags & Word(O_NOFOLLOW), 0, resolve] as InlineArray<3, Word>
+  let lookOnly = placeOnly | Word(O_CLOEXEC) | flags & Word(O_NOFOLLOW)
+  var how = [lookOnly, 0, resolve] as InlineArray<3, Word>
   return withUnsafeMutablePointer(to: &how) { kernel(.openat2, directory, path, word($0), 24) }
 }
 

@@ -80,7 +80,9 @@ private func dressed(_ descriptor: Word, _ result: Word, _ buffer: Word) -> Word
 /// What a path through /proc leads to, which the kernel found to be what `found` says: the name of
 /// the legacy file that it stands for, or nil.
 @inline(never)
-private func reached(_ directory: Word, _ path: Word, _ mode: UInt32, _ device: UInt64) -> NodeName? {
+private func reached(
+  _ directory: Word, _ path: Word, _ mode: UInt32, _ device: UInt64
+) -> NodeName? {
   // A stand-in is a plain file of the run; the kernel's device, a node.
   let isStandIn = mode & 0o170000 == 0o100000 && device == machineDevice()
   guard isStandIn || mode & 0o170000 == 0o020000 else { return nil }

@@ -6,8 +6,10 @@ internal import DMATypes
 // last one while it has registers mapped keeps a hidden copy until it unmaps them.
 
 extension Machine {
-  /// The program is about to close a descriptor of `file`. True where registers of that device are
-  /// mapped in this process: a copy of the descriptor is kept until `letGoOfUnmapped` finds them gone.
+  /// The program is about to close a descriptor of `file`.
+  ///
+  /// True where registers of that device are mapped in this process: a copy of the descriptor is
+  /// kept until `letGoOfUnmapped` finds them gone.
   public func keepIfMapped(_ file: OpenFile, _ descriptor: Int32) -> Bool {
     guard let kernel, case .kernelDevice(let index) = file.kind else { return false }
     let node = kernel.files.node(kernel.nodeName(of: kernel.devices[index]))
@@ -23,8 +25,8 @@ extension Machine {
     }
   }
 
-  /// Closes what is kept of devices that have no registers mapped in this process any more: how many
-  /// are kept still.
+  /// Closes what is kept of devices that have no registers mapped in this process any more; answers
+  /// how many are kept still.
   public func letGoOfUnmapped() -> Int {
     guard let kernel else { return 0 }
     let (gone, count) = kernel.mapped.withLock { mapped in

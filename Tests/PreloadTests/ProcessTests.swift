@@ -10,7 +10,7 @@ struct ProcessTests {
     "Descriptors behave as a kernel's",
     arguments: [
       "opens", "permissions", "answers", "status", "duplicates", "hidden", "inherited", "unseen",
-      "sockets", "children", "threads",
+      "sockets", "children", "threads", "kept",
     ])
   func descriptors(_ promise: String) throws {
     let workshop = try Workshop.shared.get()

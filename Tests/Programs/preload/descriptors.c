@@ -22,7 +22,7 @@
 
 extern char **environ;
 enum { api_version = 0x3b64, set_container = 0x3b68, get_device = 0x3b6a, reset = 0x3b6f, map_dma = 0x3b71 };
-enum { count_open = 0x3be0, hide_one = 0x3be2, resets = 0x3be4 };
+enum { count_open = 0x3be0, hide_one = 0x3be2, resets = 0x3be4, open_inside = 0x3be5, keeps = 0x3be6, looks = 0x3be7 };
 static const char container_path[] = "/dev/vfio/vfio", group_path[] = "/dev/vfio/3";
 
 #define CHECK(condition) \
@@ -254,6 +254,34 @@ static void unseen(void) {
   CHECK(is_container(other) && ioctl(other, map_dma, 7) == 8);
   FAILS(ioctl(device(), map_dma, 7), ENOTTY);
   FAILS(ioctl(1000, map_dma, 7), EBADF);
+  // The engine is given the number of one that was closed, and hears of that when it can.
+  int d = device(), before = ioctl(c, count_open);
+  while (open("/dev/null", O_RDWR) < d) continue;
+  CHECK(bare(SYS_close, d) == 0 && ioctl(c, open_inside) == d);
+  CHECK(ioctl(c, count_open) == before - 1);
+}
+
+static void *memory(void) {
+  void *m = mmap(0, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(m != MAP_FAILED);
+  return m;
+}
+
+/// A device that the engine keeps although it is closed: it is asked at each munmap until it does not.
+static void kept(void) {
+  int c = container(), d = device(), others[] = {device(), device(), device()};
+  CHECK(ioctl(c, keeps, 1) == 0 && munmap(memory(), 4096) == 0 && ioctl(c, looks) == 0);
+  CHECK(close(d) == 0 && munmap(memory(), 4096) == 0 && ioctl(c, looks) == 1);
+  void *m = memory();
+  CHECK(mmap(m, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == m && ioctl(c, looks) == 2);
+  CHECK(ioctl(c, keeps, 0) == 0 && syscall(SYS_munmap, m, 4096UL) == 0 && ioctl(c, looks) == 3);
+  CHECK(munmap(memory(), 4096) == 0 && ioctl(c, looks) == 3);
+  CHECK(ioctl(c, keeps, 1) == 0 && dup2(c, others[0]) == others[0]);
+  CHECK(munmap(memory(), 4096) == 0 && ioctl(c, looks) == 4);
+  CHECK(ioctl(c, keeps, 0) == 0 && munmap(memory(), 4096) == 0 && ioctl(c, looks) == 5 && ioctl(c, keeps, 1) == 0);
+  CHECK(close_range((unsigned)others[1], (unsigned)others[1], 0) == 0);
+  CHECK(munmap(memory(), 4096) == 0 && ioctl(c, looks) == 6);
+  CHECK(ioctl(c, keeps, 0) == 0 && munmap(memory(), 4096) == 0 && ioctl(c, looks) == 7);
 }
 
 static void *hammer(void *shared) {
@@ -278,7 +306,7 @@ int main(int count, char **arguments) {
   static const struct { const char *name; void (*run)(void); } modes[] = {
       {"opens", opens}, {"permissions", permissions}, {"answers", answers}, {"status", status}, {"duplicates", duplicates},
       {"hidden", hidden}, {"inherited", inherited}, {"sockets", sockets}, {"children", children}, {"threads", threads},
-      {"unseen", unseen}};
+      {"unseen", unseen}, {"kept", kept}};
   if (strcmp(arguments[1], "heir") == 0) heir(arguments + 2);
   for (unsigned k = 0; k < sizeof modes / sizeof *modes; k++)
     if (strcmp(arguments[1], modes[k].name) == 0) modes[k].run();

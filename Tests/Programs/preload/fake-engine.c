@@ -15,12 +15,16 @@
 #include "ioasid_engine.h"
 
 enum { api_version = 0x3b64, set_container = 0x3b68, get_device = 0x3b6a, reset = 0x3b6f, map_dma = 0x3b71 };
-/// Requests of the fake alone: how many files are open; sleep inside; hide a descriptor; fault inside.
-enum { count_open = 0x3be0, linger = 0x3be1, hide_one = 0x3be2, fault_inside = 0x3be3, copied = 0x3be4 };
+/// Requests of the fake alone: how many files are open; sleep inside; hide a descriptor; fault inside; open and
+/// close a file under the lock; whether devices that are closed are kept; how often it looked whether they must be.
+enum {
+  count_open = 0x3be0, linger = 0x3be1, hide_one = 0x3be2, fault_inside = 0x3be3, copied = 0x3be4,
+  open_inside = 0x3be5, keeps = 0x3be6, looks = 0x3be7,
+};
 
 #define FILES 4096
 static struct { _Atomic uint32_t references; uint32_t kind; ino_t inode; _Atomic uint64_t resets; } files[FILES];
-static _Atomic int live, lock;
+static _Atomic int live, lock, keeping, looked;
 static uint64_t highest;
 static const struct ioasid_host *host;
 static _Atomic uint64_t trapped_at;
@@ -112,6 +116,15 @@ static int64_t fake_ioctl(uint64_t file, int32_t descriptor, uint64_t request, u
   case map_dma: return files[file].kind == ioasid_container ? (int64_t)argument : -ENOTTY;
   case linger: take(); usleep((useconds_t)argument); give(); return 0;
   case hide_one: return host->hide(open("/dev/null", O_RDWR | O_CLOEXEC));
+  case open_inside: {
+    take();
+    int32_t number = openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC);
+    close(number);
+    give();
+    return number;
+  }
+  case keeps: keeping = (int)argument; return 0;
+  case looks: return looked;
   case fault_inside: {
     int64_t result = 0;
     take();
@@ -176,6 +189,15 @@ static void fake_covered(uint64_t address, uint64_t length) {
   trapped_at = 0;
 }
 
+static int32_t fake_keep(uint64_t file, int32_t descriptor) {
+  return descriptor >= 0 && files[file].kind == ioasid_device && keeping;
+}
+
+static int32_t fake_unmapped(void) {
+  looked++;
+  return keeping;
+}
+
 static void fake_limits(void) {}
 
 static int64_t fake_attribute(int32_t descriptor, uint64_t argument) {
@@ -216,8 +238,8 @@ static uint64_t fake_store(uint64_t registers, const void *from, uint64_t count)
 static const struct ioasid_engine engine = {
     .open = fake_open, .adopt = fake_adopt, .container = fake_container, .ioctl = fake_ioctl, .attribute = fake_attribute,
     .read = fake_read, .write = fake_write, .map = fake_map, .unmap = fake_unmap, .protect = fake_protect,
-    .remap = fake_remap, .traps = fake_traps, .covered = fake_covered, .release = fake_release,
-    .limits = fake_limits, .fault = fake_fault, .load = fake_load, .store = fake_store,
+    .remap = fake_remap, .traps = fake_traps, .covered = fake_covered, .keep = fake_keep,
+    .unmapped = fake_unmapped, .release = fake_release, .limits = fake_limits, .fault = fake_fault, .load = fake_load, .store = fake_store,
 };
 
 const struct ioasid_engine *ioasid_engine_start(const struct ioasid_host *given) {
