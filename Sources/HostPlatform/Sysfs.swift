@@ -9,29 +9,36 @@ extension HostPlatform {
   /// opendir(3) does where there is no sysfs or it cannot be read.
   public init(sysfs root: String) throws(Errno) {
     _ = try Sysfs.names(in: root)
-    let place = "\(root)/kernel/iommu_groups"
     groups = []
-    for name in try Sysfs.namesIfThere(in: place) {
+    for name in try Sysfs.namesIfThere(in: "\(root)/kernel/iommu_groups") {
       guard let number = UInt32(name) else { continue }
-      var group = try HostGroup(GroupNumber(rawValue: number), at: "\(place)/\(name)")
-      // VFIO gives both kinds of its own groups this name, and one kind's nodes another.
-      if Sysfs.word("\(place)/\(name)/name") == "vfio-noiommu" {
-        let isNoIOMMU = Sysfs.link("\(root)/class/vfio/noiommu-\(number)") != nil
-        group.kind = isNoIOMMU ? .noIOMMU : .emulated
+      do throws(Errno) {
+        groups.append(try HostGroup(GroupNumber(rawValue: number), sysfs: root))
+      } catch {
+        guard error == .notFound else { throw error }
       }
-      groups.append(group)
     }
     groups.sort { $0.number < $1.number }
   }
 }
 
 extension HostGroup {
-  fileprivate init(_ number: GroupNumber, at path: String) throws(Errno) {
+  /// Reads one group of such a machine and no other's files: a large machine has hundreds.
+  ///
+  /// Throws `ENOENT` where there is no such group, and what opendir(3) says else.
+  public init(_ number: GroupNumber, sysfs root: String) throws(Errno) {
+    let path = "\(root)/kernel/iommu_groups/\(number.rawValue)"
     self.number = number
     type = Sysfs.word("\(path)/type") ?? ""
     kind = .physical
+    // VFIO gives both kinds of its own groups this name, and one kind's nodes another.
+    if Sysfs.word("\(path)/name") == "vfio-noiommu" {
+      let isNoIOMMU = Sysfs.link("\(root)/class/vfio/noiommu-\(number.rawValue)") != nil
+      kind = isNoIOMMU ? .noIOMMU : .emulated
+    }
     devices = try Sysfs.namesIfThere(in: "\(path)/devices").sorted()
       .map { name throws(Errno) in try HostDevice(name, at: "\(path)/devices/\(name)") }
+    if devices.isEmpty { _ = try Sysfs.names(in: path) }
     reservedRegions = Sysfs.text("\(path)/reserved_regions").map(Self.regions) ?? []
     let unit = devices.lazy.compactMap { Sysfs.target("\(path)/devices/\($0.name)/iommu") }.first
     iommuDriver = Self.driver(ofUnit: unit ?? "")

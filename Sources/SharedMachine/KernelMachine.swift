@@ -94,10 +94,17 @@ final class KernelMachine: @unchecked Sendable {
   }
 
   /// What sysfs says now. The program's errno stays what it was.
-  static var hostNow: HostPlatform? {
+  static var hostNow: HostPlatform? { keepingError { try HostPlatform(sysfs: "/sys") } }
+
+  /// What sysfs says of one group now; what it said when the run began where it says nothing.
+  private func groupNow(_ index: Int) -> HostGroup {
+    Self.keepingError { try HostGroup(groups[index].number, sysfs: "/sys") } ?? groups[index]
+  }
+
+  private static func keepingError<Result>(_ body: () throws -> Result) -> Result? {
     let error = clinux_error()
     defer { clinux_set_error(error) }
-    return try? HostPlatform(sysfs: "/sys")
+    return try? body()
   }
 
   /// What is known of a group. Before its first claim nothing is known of its IOMMU, and nothing
@@ -117,8 +124,7 @@ final class KernelMachine: @unchecked Sendable {
 
   /// The same with what drivers hold of the group now.
   func currentFacts(ofGroupAt index: Int) -> GroupFacts {
-    let group = Self.hostNow?.groups.first { $0.number == groups[index].number } ?? groups[index]
-    return facts(ofGroupAt: index, isViable: group.isViable)
+    facts(ofGroupAt: index, isViable: groupNow(index).isViable)
   }
 
   private enum Flag {
@@ -170,7 +176,7 @@ final class KernelMachine: @unchecked Sendable {
   func nodeName(of device: KernelDevice) -> String {
     let place = "/sys/bus/pci/devices/\(device.name.rawValue)/vfio-dev/\(device.node)"
     if (try? Descriptor(opening: place, flags: 0o2200000)) != nil { return device.node }
-    let now = Self.hostNow?.groups.flatMap(\.devices).first { $0.name == device.name }
+    let now = groupNow(device.group).devices.first { $0.name == device.name }
     return now?.cdev ?? device.node
   }
 

@@ -50,6 +50,21 @@ struct SysfsTests {
     #expect(group.hindrances.isEmpty == isViable)
   }
 
+  @Test("One group is read and no other's files")
+  func oneGroup() throws {
+    let tree = try MachineTree()
+    try tree.directory("sys/kernel/iommu_groups/7/devices")
+    try tree.device("0000:00:05.0", group: 7, driver: "vfio-pci")
+    // Reading this one fails.
+    try tree.write("sys/kernel/iommu_groups/8/devices", "")
+    #expect(throws: Errno.self) { try HostPlatform(sysfs: tree.sysfs) }
+    let group = try HostGroup(GroupNumber(rawValue: 7), sysfs: tree.sysfs)
+    #expect(group.devices.map(\.driver) == ["vfio-pci"])
+    #expect(throws: Errno.notFound) {
+      try HostGroup(GroupNumber(rawValue: 9), sysfs: tree.sysfs)
+    }
+  }
+
   @Test(
     "IOMMUs of one driver are told by the names that sysfs gives them",
     arguments: [
