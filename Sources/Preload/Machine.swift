@@ -5,6 +5,7 @@ import Synchronization
 /// Errors that the preload itself answers.
 enum Errno {
   static var EPERM: Int32 { 1 }
+  static var ENOENT: Int32 { 2 }
   static var ENXIO: Int32 { 6 }
   static var EBADF: Int32 { 9 }
   static var EACCES: Int32 { 13 }

@@ -96,7 +96,13 @@ private func reached(
 @inline(__always)
 private func mayLead(_ result: Word, _ path: Word, _ flags: Word = 0) -> Bool {
   int(result) == 0 && cpreload_in_run() != 0 && cpreload_depth() == 0 && flags & 0x100 == 0
-    && mayReopen(path)  // not AT_SYMLINK_NOFOLLOW
+    && (mayReopen(path) || isRelative(path))  // not AT_SYMLINK_NOFOLLOW
+}
+
+/// Whether a path begins at a directory, which may be one of /proc's.
+@inline(__always)
+private func isRelative(_ path: Word) -> Bool {
+  UnsafePointer<UInt8>(bitPattern: path).map { $0.pointee != 0x2f } ?? false
 }
 
 /// stat(2)'s answer of a path, which may lead to an open legacy file.
@@ -194,6 +200,26 @@ public func interposedFstatat(_ d: Word, _ path: Word, _ buffer: Word, _ flags: 
 public func interposedFstatat64(_ d: Word, _ path: Word, _ buffer: Word, _ flags: Word) -> Word {
   statusAt(
     next(cpreload_next_fstatat64, Call4.self)(d, path, buffer, flags), d, path, buffer, flags)
+}
+
+/// Stands in front of libc's `__fxstatat`.
+@c(__fxstatat)
+public func interposedOldFstatat(
+  _ version: Word, _ d: Word, _ path: Word, _ buffer: Word, _ flags: Word
+) -> Word {
+  statusAt(
+    next(cpreload_next___fxstatat, Call5.self)(version, d, path, buffer, flags), d, path, buffer,
+    flags)
+}
+
+/// Stands in front of libc's `__fxstatat64`.
+@c(__fxstatat64)
+public func interposedOldFstatat64(
+  _ version: Word, _ d: Word, _ path: Word, _ buffer: Word, _ flags: Word
+) -> Word {
+  statusAt(
+    next(cpreload_next___fxstatat64, Call5.self)(version, d, path, buffer, flags), d, path, buffer,
+    flags)
 }
 
 /// Stands in front of libc's `statx`.

@@ -14,6 +14,9 @@
 
 #if !defined(__x86_64__)
 #error "The preload is written for x86-64."
+/// free(3), of whatever allocator the program brings.
+static inline void cpreload_free(void *_Nullable memory) { __builtin_free(memory); }
+
 #endif
 
 #define CPRELOAD_HIDDEN __attribute__((visibility("hidden")))
@@ -47,6 +50,7 @@ static inline int32_t *_Nonnull cpreload_errno(void) { return &errno; }
   X(posix_fallocate64) X(sync_file_range) X(readahead) X(copy_file_range) X(sendfile) X(sendfile64) X(splice) \
   X(lockf) X(lockf64) X(fchmod) X(fchown) X(readlink) X(readlinkat) X(__readlink_chk) X(__readlinkat_chk) \
   X(fstat) X(fstat64) X(__fxstat) X(__fxstat64) X(fstatat) X(fstatat64) X(__fxstatat) X(__fxstatat64) X(statx) \
+  X(realpath) X(__realpath_chk) X(canonicalize_file_name) \
   X(mlockall) X(setrlimit) X(setrlimit64) X(prlimit) X(prlimit64) X(capset) X(setuid) X(seteuid) X(setreuid) X(setresuid) \
   X(recvmsg) X(recvmmsg) X(sigaction) X(sigprocmask) X(pthread_sigmask) \
   X(sigsuspend) X(pselect) X(ppoll) X(__ppoll_chk) X(epoll_pwait) X(epoll_pwait2) X(syscall) X(dlsym) \
@@ -219,5 +223,8 @@ static inline uint64_t cpreload_device_number(uint32_t major, uint32_t minor) {
   return (minor & 0xffu) | ((uint64_t)(major & 0xfffu) << 8) | ((uint64_t)(minor & ~0xffu) << 12) |
          ((uint64_t)(major & ~0xfffu) << 32);
 }
+
+/// free(3), of whatever allocator the program brings.
+static inline void cpreload_free(void *_Nullable memory) { __builtin_free(memory); }
 
 #endif
