@@ -77,6 +77,11 @@ private func ioctlOfEntered(
     place.pointee.file.container, UInt64(UInt32(truncatingIfNeeded: request)),
     UInt64(UInt(bitPattern: argument)))
   cpreload_set_depth(0)
+  // There is more to do than this stack may have room for.
+  if _slowPath(result == Int64(IOASID_NOT_OURS)) {
+    _ = leave(place, 0)
+    return ioctlOfOurs(descriptor, request, argument)
+  }
   let held = place.pointee.references.load(ordering: .relaxed)
   guard cpreload_deferred() == 0, held > 1,
     place.pointee.references.weakCompareExchange(

@@ -20,6 +20,8 @@ typealias MachineSession = ContainerSession<MachineBackend>
   private let process: ProcessIdentity
   private let limit: LockLimit
   private let lock: SharedLock
+  /// Raised as well by what other processes did.
+  let doubt: Doubt
   // Raw, because the lock has seen to what Swift would check again at every access.
   // SAFETY: ours alone from init to deinit; touched with the lock held, and handed out to nobody.
   private let content: UnsafeMutablePointer<ReplicaContent>
@@ -29,8 +31,11 @@ typealias MachineSession = ContainerSession<MachineBackend>
     process = machine.process
     limit = machine.lockLimit
     lock = file.lock
+    let doubt = Doubt()
+    self.doubt = doubt
     unsafe content = .allocate(capacity: 1)
-    unsafe content.initialize(to: ReplicaContent(number: number, file: file, machine: machine))
+    unsafe content.initialize(
+      to: ReplicaContent(number: number, file: file, machine: machine, doubt: doubt))
   }
 
   deinit {
@@ -52,16 +57,37 @@ typealias MachineSession = ContainerSession<MachineBackend>
     return try unsafe content.pointee.withSession(body)
   }
 
-  /// Serves an ioctl of the container: its result, or −errno. Most take no more than the
-  /// container's lock; `machine` is asked for by the others.
-  public func serve(_ number: UInt64, _ argument: UInt64, in machine: () -> Machine) -> Int {
-    guard _fastPath(process.isCurrent) else { return serveInChild(number, argument, machine()) }
+  /// What `serve` answers where it must first be seen which groups are left: no result of a call.
+  public static let isDoubtful = -4096
+
+  /// The same, which looks where it must.
+  public func serveLooking(_ number: UInt64, _ argument: UInt64, in machine: Machine) -> Int {
+    let result = serve(number, argument) { machine }
+    guard _slowPath(result == Self.isDoubtful) else { return result }
+    guard process.isCurrent else { return serveInChild(number, argument, machine) }
+    machine.look(after: self)
+    return serve(number, argument, hasLooked: true) { machine }
+  }
+
+  /// Serves an ioctl of the container: its result, or −errno, or `isDoubtful`. Most take no more
+  /// than the container's lock; `machine` is asked for by the others.
+  @inline(__always)
+  public func serve(
+    _ number: UInt64, _ argument: UInt64, hasLooked: Bool = false, in machine: () -> Machine
+  ) -> Int {
+    guard _fastPath(process.isCurrent) else {
+      return hasLooked ? serveInChild(number, argument, machine()) : Self.isDoubtful
+    }
     lock.take()
+    unsafe content.pointee.catchUp()
+    if _slowPath(doubt.isThere), !hasLooked {
+      lock.drop()
+      return Self.isDoubtful
+    }
     if _slowPath(limit.value != nil), unsafe content.pointee.countsPages {
       lock.drop()
       return serve(number, argument, counting: machine())
     }
-    unsafe content.pointee.catchUp()
     unsafe content.pointee.rewriteIfLong()
     let result = unsafe ContainerCodec.serve(
       UInt32(truncatingIfNeeded: number), argument, by: &content.pointee)
@@ -74,7 +100,7 @@ typealias MachineSession = ContainerSession<MachineBackend>
   @inline(never)
   private func serveInChild(_ number: UInt64, _ argument: UInt64, _ machine: Machine) -> Int {
     do throws(Errno) {
-      return try machine.replica(self.number).serve(number, argument) { machine }
+      return try machine.replica(self.number).serveLooking(number, argument, in: machine)
     } catch {
       return -Int(error.rawValue)
     }
@@ -249,11 +275,14 @@ struct ReplicaContent: ContainerServer {
   let allowance = LockAllowance()
   /// This process's part in the kernel's container; nil with software.
   private let kernel: KernelContainer?
+  /// See `Attendance.swift`.
+  private let doubt: Doubt
   /// The drivers to ask before memory goes that they hold, while somebody has them to himself.
   var drivers: HeldDrivers?
 
-  init(number: UInt64, file: JournalFile, machine: Machine) {
+  init(number: UInt64, file: JournalFile, machine: Machine, doubt: Doubt) {
     self.file = file
+    self.doubt = doubt
     process = machine.process
     let kernel = machine.kernel?.container(number, file.kernel)
     self.kernel = kernel
@@ -429,6 +458,7 @@ struct ReplicaContent: ContainerServer {
   /// A journal that was rewritten meanwhile is read from its start.
   @inline(never)
   private mutating func follow() {
+    doubt.raise()
     let (records, seen) = (journal.records, journal.position)
     let published = records.published
     var index = seen.count

@@ -125,7 +125,10 @@ extension Machine {
         try makeInKernel(opened, number, closesOnExec: flags & 0o2000000 != 0)
       }
       return opened
-    case .groupNode: return try openGroup(node, flags: kept)
+    case .groupNode:
+      let opened = try openGroup(node, flags: kept)
+      attend(opened.file)
+      return opened
     case .groupFile, .deviceFile: throw Errno(rawValue: 6)
     }
   }
@@ -220,6 +223,7 @@ extension Machine {
   /// Throws `ENOTTY` when it is no file of the run.
   public func adopt(descriptor: Int32, inode: UInt64) throws(Errno) -> OpenedFile {
     let opened = try find(descriptor: descriptor, inode: inode)
+    attend(opened.file)
     if let kernel, let use = self.use(of: opened.file) {
       kernel.use(use, by: 1)
       connect(use)
@@ -272,6 +276,7 @@ extension Machine {
   /// This process has no descriptor of a file any more; others may.
   public func release(_ file: OpenFile) {
     if let kernel, let use = use(of: file) { kernel.use(use, by: -1) }
+    leave(file)
     exclusively { machine in
       machine.sweep()
       if case .container(let number) = file.kind { machine.removeIfUnreachable(number) }

@@ -197,6 +197,7 @@ extension Machine {
     var service = GroupService(machine: self, index: index)
     let result = GroupCodec.serve(UInt32(truncatingIfNeeded: number), argument, by: &service)
     opened = service.opened
+    if let opened { attend(opened.file) }
     return result
   }
 }

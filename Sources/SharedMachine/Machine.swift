@@ -41,6 +41,8 @@ public final class Machine: @unchecked Sendable {
   let hasPeers: PeerFlag
   var peersLock: SharedLock { shared.lock(at: sharedOffset + SharedRegion.peersLock) }
   private let replicas = Guarded<[UInt64: ContainerReplica]>([:])
+  /// See `Attendance.swift`.
+  let attendance: Attendance
 
   /// Joins the run whose files lie in `directory`; nil when there is no run.
   public init?(directory: String, descriptors: any DescriptorTable) {
@@ -74,6 +76,7 @@ public final class Machine: @unchecked Sendable {
     sharedOffset = image.sharedOffset
     lock = shared.lock(at: image.sharedOffset + SharedRegion.lock)
     hasPeers = PeerFlag(memory: shared, sharedOffset: image.sharedOffset)
+    attendance = Attendance()
     trapped = TrappedMappings()
     events = EventDescriptors(descriptors: descriptors)
     units = Self.units(of: platform, groups)
@@ -95,6 +98,7 @@ public final class Machine: @unchecked Sendable {
     words = parent.words
     lock = parent.lock
     hasPeers = parent.hasPeers
+    attendance = Attendance(forkedFrom: parent.attendance)
     trapped = TrappedMappings(copying: parent.trapped)
     events = EventDescriptors(descriptors: parent.events.descriptors)
     units = Self.units(of: platform, groups)
@@ -198,6 +202,9 @@ public final class Machine: @unchecked Sendable {
     let file = try JournalFile(descriptor: descriptor.number)
     return enter(ContainerReplica(number: number, file: file, machine: self))
   }
+
+  /// Every container's copy that this process has.
+  var knownReplicas: [ContainerReplica] { replicas.withLock { Array($0.values) } }
 
   func enter(_ replica: ContainerReplica) -> ContainerReplica {
     replicas.withLock { known in

@@ -21,6 +21,7 @@ extension Machine {
       guard copy >= 0 else { return false }
       mapped[index] = kernel.descriptors.hide(copy)
       kernel.use(group, by: 1)
+      attend(file)
       return true
     }
   }

@@ -69,13 +69,13 @@ extension OpenFile {
   ) -> Int {
     // SAFETY: `replica` keeps it as long as this file is there.
     let served = unsafe borrowedReplica?._withUnsafeGuaranteedRef {
-      $0.belongs(to: machine) ? $0.serve(number, argument) { machine } : nil
+      $0.belongs(to: machine) ? $0.serveLooking(number, argument, in: machine) : nil
     }
     if let served { return served }
     switch kind {
     case .container(let container):
       do throws(Errno) {
-        return try machine.replica(container).serve(number, argument) { machine }
+        return try machine.replica(container).serveLooking(number, argument, in: machine)
       } catch {
         return -Int(error.rawValue)
       }

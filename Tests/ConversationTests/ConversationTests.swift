@@ -27,7 +27,7 @@ struct ConversationTests {
   ]
 
   /// Recorded as root, whose files show their owner and who may lock any memory.
-  static let ofRoot: Set = ["descriptors", "file-calls", "links", "memlock"]
+  static let ofRoot: Set = ["descriptors", "file-calls", "links", "memlock", "other-ways"]
 
   @Test(
     "A program prints under ioasid what it prints on the real kernel",

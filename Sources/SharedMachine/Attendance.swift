@@ -1,0 +1,74 @@
+internal import Synchronization
+
+// A process that ends tells nobody, and its groups leave their containers with it. A container
+// whose groups this process has open itself cannot lose them so; for others it looks before it
+// serves a call, because type1 has forgotten everything when the last group is gone.
+
+/// How many descriptors of this process hold each group open, by the group's place in
+/// `Machine.groups`.
+final class Attendance: Sendable {
+  private let counts: Guarded<[Int: Int]>
+
+  init() { counts = Guarded([:]) }
+
+  /// What a parent had when fork made this process.
+  init(forkedFrom parent: Attendance) {
+    let known = parent.counts.withLockIfAvailable { $0 } ?? [:]
+    counts = Guarded(known)
+  }
+
+  func holds(_ index: Int) -> Bool { counts.withLock { $0[index, default: 0] > 0 } }
+
+  /// One more, or one less; whether none is left.
+  func count(_ index: Int, by difference: Int) -> Bool {
+    counts.withLock { counts in
+      counts[index, default: 0] = max(0, counts[index, default: 0] + difference)
+      return counts[index] == 0
+    }
+  }
+}
+
+/// Whether a container's groups may have left it without this process hearing of it.
+final class Doubt: Sendable {
+  private let word = Atomic<Bool>(true)
+
+  @inline(__always)
+  var isThere: Bool { word.load(ordering: .relaxed) }
+
+  func raise() { word.store(true, ordering: .releasing) }
+  func settle() { word.store(false, ordering: .releasing) }
+}
+
+extension Machine {
+  /// What a file of this process keeps open.
+  func group(heldBy file: OpenFile) -> Int? {
+    switch file.kind {
+    case .container: nil
+    case .group(let index): index
+    case .device(let index): units[index].group
+    case .mediated(let index): mediated[index].group
+    case .kernelDevice(let index): kernel?.devices[index].group
+    }
+  }
+
+  /// A file was opened or taken over by this process.
+  func attend(_ file: OpenFile) {
+    if let index = group(heldBy: file) { _ = attendance.count(index, by: 1) }
+  }
+
+  /// It is closed. With a group's last one, what this process knows of containers is doubtful.
+  func leave(_ file: OpenFile) {
+    guard let index = group(heldBy: file), attendance.count(index, by: -1) else { return }
+    for replica in knownReplicas { replica.doubt.raise() }
+  }
+
+  /// Sees to it that the groups of a container are those that somebody has open.
+  func look(after replica: ContainerReplica) {
+    replica.doubt.settle()
+    for index in groups.indices
+    where container(ofGroupAt: index) == replica.number && !attendance.holds(index) {
+      replica.doubt.raise()
+      if Descriptor.isHeld(files.group(groups[index])) == false { exclusively { $0.sweep() } }
+    }
+  }
+}
