@@ -39,6 +39,20 @@ final class Doubt: Sendable {
   func settle() { word.store(false, ordering: .releasing) }
 }
 
+extension ContainerReplica {
+  /// What `serve` answers where it must first be seen which groups are left: no result of a call.
+  public static let isDoubtful = -4096
+
+  /// The same, which looks where it must.
+  public func serveLooking(_ number: UInt64, _ argument: UInt64, in machine: Machine) -> Int {
+    let result = serve(number, argument) { machine }
+    guard _slowPath(result == Self.isDoubtful) else { return result }
+    guard process.isCurrent else { return serveInChild(number, argument, machine) }
+    machine.look(after: self)
+    return serve(number, argument, hasLooked: true) { machine }
+  }
+}
+
 extension Machine {
   /// What a file of this process keeps open.
   func group(heldBy file: OpenFile) -> Int? {

@@ -17,7 +17,7 @@ typealias MachineSession = ContainerSession<MachineBackend>
 @safe public final class ContainerReplica: @unchecked Sendable {
   /// The container's number.
   let number: UInt64
-  private let process: ProcessIdentity
+  let process: ProcessIdentity
   private let limit: LockLimit
   private let lock: SharedLock
   /// Raised as well by what other processes did.
@@ -57,18 +57,6 @@ typealias MachineSession = ContainerSession<MachineBackend>
     return try unsafe content.pointee.withSession(body)
   }
 
-  /// What `serve` answers where it must first be seen which groups are left: no result of a call.
-  public static let isDoubtful = -4096
-
-  /// The same, which looks where it must.
-  public func serveLooking(_ number: UInt64, _ argument: UInt64, in machine: Machine) -> Int {
-    let result = serve(number, argument) { machine }
-    guard _slowPath(result == Self.isDoubtful) else { return result }
-    guard process.isCurrent else { return serveInChild(number, argument, machine) }
-    machine.look(after: self)
-    return serve(number, argument, hasLooked: true) { machine }
-  }
-
   /// Serves an ioctl of the container: its result, or −errno, or `isDoubtful`. Most take no more
   /// than the container's lock; `machine` is asked for by the others.
   @inline(__always)
@@ -98,7 +86,7 @@ typealias MachineSession = ContainerSession<MachineBackend>
 
   /// A child that fork made has a copy of its own.
   @inline(never)
-  private func serveInChild(_ number: UInt64, _ argument: UInt64, _ machine: Machine) -> Int {
+  func serveInChild(_ number: UInt64, _ argument: UInt64, _ machine: Machine) -> Int {
     do throws(Errno) {
       return try machine.replica(self.number).serveLooking(number, argument, in: machine)
     } catch {
@@ -229,19 +217,6 @@ extension ContainerReplica {
     lock.take()
     defer { lock.drop() }
     return unsafe content.pointee.isOwn(owner)
-  }
-}
-
-/// The drivers of a container's devices, each of which the caller has to itself.
-struct HeldDrivers: MediatedDrivers {
-  let units: [MediatedUnit]
-
-  mutating func letGo(of mapping: IOVARange) -> [UnpinRequest] {
-    units.flatMap { $0.letGo(of: mapping) }
-  }
-
-  mutating func unmapFailed(_ mapping: IOVARange) {
-    for unit in units { unit.unmapFailed(mapping) }
   }
 }
 
