@@ -1,5 +1,3 @@
-internal import Synchronization
-
 // A process that ends tells nobody, and its groups leave their containers with it. A container
 // whose groups this process has open itself cannot lose them so; for others it looks before it
 // serves a call, because type1 has forgotten everything when the last group is gone.
@@ -28,17 +26,6 @@ final class Attendance: Sendable {
   }
 }
 
-/// Whether a container's groups may have left it without this process hearing of it.
-final class Doubt: Sendable {
-  private let word = Atomic<Bool>(true)
-
-  @inline(__always)
-  var isThere: Bool { word.load(ordering: .relaxed) }
-
-  func raise() { word.store(true, ordering: .releasing) }
-  func settle() { word.store(false, ordering: .releasing) }
-}
-
 extension ContainerReplica {
   /// What `serve` answers where it must first be seen which groups are left: no result of a call.
   public static let isDoubtful = -4096
@@ -49,7 +36,7 @@ extension ContainerReplica {
     guard _slowPath(result == Self.isDoubtful) else { return result }
     guard process.isCurrent else { return serveInChild(number, argument, machine) }
     machine.look(after: self)
-    return serve(number, argument, hasLooked: true) { machine }
+    return serve(number, argument, counting: machine)
   }
 }
 
@@ -73,15 +60,15 @@ extension Machine {
   /// It is closed. With a group's last one, what this process knows of containers is doubtful.
   func leave(_ file: OpenFile) {
     guard let index = group(heldBy: file), attendance.count(index, by: -1) else { return }
-    for replica in knownReplicas { replica.doubt.raise() }
+    for replica in knownReplicas { replica.doubt(true) }
   }
 
   /// Sees to it that the groups of a container are those that somebody has open.
   func look(after replica: ContainerReplica) {
-    replica.doubt.settle()
+    replica.doubt(false)
     for index in groups.indices
     where container(ofGroupAt: index) == replica.number && !attendance.holds(index) {
-      replica.doubt.raise()
+      replica.doubt(true)
       if Descriptor.isHeld(files.group(groups[index])) == false { exclusively { $0.sweep() } }
     }
   }

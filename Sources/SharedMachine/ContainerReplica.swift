@@ -20,8 +20,6 @@ typealias MachineSession = ContainerSession<MachineBackend>
   let process: ProcessIdentity
   private let limit: LockLimit
   private let lock: SharedLock
-  /// Raised as well by what other processes did.
-  let doubt: Doubt
   // Raw, because the lock has seen to what Swift would check again at every access.
   // SAFETY: ours alone from init to deinit; touched with the lock held, and handed out to nobody.
   private let content: UnsafeMutablePointer<ReplicaContent>
@@ -31,11 +29,8 @@ typealias MachineSession = ContainerSession<MachineBackend>
     process = machine.process
     limit = machine.lockLimit
     lock = file.lock
-    let doubt = Doubt()
-    self.doubt = doubt
     unsafe content = .allocate(capacity: 1)
-    unsafe content.initialize(
-      to: ReplicaContent(number: number, file: file, machine: machine, doubt: doubt))
+    unsafe content.initialize(to: ReplicaContent(number: number, file: file, machine: machine))
   }
 
   deinit {
@@ -59,22 +54,19 @@ typealias MachineSession = ContainerSession<MachineBackend>
 
   /// Serves an ioctl of the container: its result, or −errno, or `isDoubtful`. Most take no more
   /// than the container's lock; `machine` is asked for by the others.
-  @inline(__always)
-  public func serve(
-    _ number: UInt64, _ argument: UInt64, hasLooked: Bool = false, in machine: () -> Machine
-  ) -> Int {
-    guard _fastPath(process.isCurrent) else {
-      return hasLooked ? serveInChild(number, argument, machine()) : Self.isDoubtful
-    }
+  public func serve(_ number: UInt64, _ argument: UInt64, in machine: () -> Machine) -> Int {
+    guard _fastPath(process.isCurrent) else { return Self.isDoubtful }
     lock.take()
+    if _slowPath(limit.value != nil), unsafe content.pointee.countsPages {
+      unsafe content.pointee.catchUp()
+      let isDoubtful = unsafe content.pointee.isDoubtful
+      lock.drop()
+      return isDoubtful ? Self.isDoubtful : serve(number, argument, counting: machine())
+    }
     unsafe content.pointee.catchUp()
-    if _slowPath(doubt.isThere), !hasLooked {
+    if _slowPath(unsafe content.pointee.isDoubtful) {
       lock.drop()
       return Self.isDoubtful
-    }
-    if _slowPath(limit.value != nil), unsafe content.pointee.countsPages {
-      lock.drop()
-      return serve(number, argument, counting: machine())
     }
     unsafe content.pointee.rewriteIfLong()
     let result = unsafe ContainerCodec.serve(
@@ -82,6 +74,19 @@ typealias MachineSession = ContainerSession<MachineBackend>
     lock.drop()
     guard _slowPath(result == -Int(Errno.tryAgain.rawValue)) else { return result }
     return serveAskingDrivers(number, argument, in: machine())
+  }
+
+  private func countsPages() -> Bool {
+    lock.take()
+    defer { lock.drop() }
+    return unsafe content.pointee.countsPages
+  }
+
+  /// Says whether the next call must look which groups are left.
+  func doubt(_ isDoubtful: Bool) {
+    lock.take()
+    unsafe content.pointee.isDoubtful = isDoubtful
+    lock.drop()
   }
 
   /// A child that fork made has a copy of its own.
@@ -95,8 +100,8 @@ typealias MachineSession = ContainerSession<MachineBackend>
   }
 
   @inline(never)
-  private func serve(_ number: UInt64, _ argument: UInt64, counting machine: Machine) -> Int {
-    if limit.value != nil,
+  func serve(_ number: UInt64, _ argument: UInt64, counting machine: Machine) -> Int {
+    if limit.value != nil, countsPages(),
       ContainerCodec.command(of: UInt32(truncatingIfNeeded: number)) == .map
     {
       return map(number, argument, machine)
@@ -250,14 +255,14 @@ struct ReplicaContent: ContainerServer {
   let allowance = LockAllowance()
   /// This process's part in the kernel's container; nil with software.
   private let kernel: KernelContainer?
-  /// See `Attendance.swift`.
-  private let doubt: Doubt
+  /// Whether groups may have left the container without this process hearing of it; raised as well
+  /// by what other processes did. See `Attendance.swift`.
+  var isDoubtful = true
   /// The drivers to ask before memory goes that they hold, while somebody has them to himself.
   var drivers: HeldDrivers?
 
-  init(number: UInt64, file: JournalFile, machine: Machine, doubt: Doubt) {
+  init(number: UInt64, file: JournalFile, machine: Machine) {
     self.file = file
-    self.doubt = doubt
     process = machine.process
     let kernel = machine.kernel?.container(number, file.kernel)
     self.kernel = kernel
@@ -433,7 +438,7 @@ struct ReplicaContent: ContainerServer {
   /// A journal that was rewritten meanwhile is read from its start.
   @inline(never)
   private mutating func follow() {
-    doubt.raise()
+    isDoubtful = true
     let (records, seen) = (journal.records, journal.position)
     let published = records.published
     var index = seen.count

@@ -13,17 +13,20 @@ extension Machine {
   public func keepIfMapped(_ file: OpenFile, _ descriptor: Int32) -> Bool {
     guard let kernel, case .kernelDevice(let index) = file.kind else { return false }
     let node = kernel.files.node(kernel.nodeName(of: kernel.devices[index]))
-    let group = KernelMachine.Use.group(kernel.devices[index].group)
-    return kernel.mapped.withLock { mapped in
-      if mapped[index] != nil { return true }
-      guard unsafe clinux_maps_file(0, node) == 1 else { return false }
+    let isNew = kernel.mapped.withLock { mapped -> Bool? in
+      if mapped[index] != nil { return false }
+      guard unsafe clinux_maps_file(0, node) == 1 else { return nil }
       let copy = clinux_duplicate(descriptor, 0)
-      guard copy >= 0 else { return false }
+      guard copy >= 0 else { return nil }
       mapped[index] = kernel.descriptors.hide(copy)
-      kernel.use(group, by: 1)
-      attend(file)
       return true
     }
+    guard let isNew else { return false }
+    if isNew {
+      kernel.use(.group(kernel.devices[index].group), by: 1)
+      attend(file)
+    }
+    return true
   }
 
   /// Closes what is kept of devices that have no registers mapped in this process any more; answers
