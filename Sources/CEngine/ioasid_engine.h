@@ -48,8 +48,10 @@ struct ioasid_engine {
   /// Takes over a descriptor that came by exec, by a socket or by a raw system call.
   int64_t (*_Nonnull adopt)(int32_t descriptor, uint64_t inode, struct ioasid_open_file *_Nonnull);
   /// MAP_DMA and UNMAP_DMA of a file that has a `container`, which it has where they need no more than a small stack:
-  /// the only calls that are not made on a stack of the preload's. IOASID_NOT_OURS where this one needs more: `ioctl`.
+  /// the only calls that are not made on a stack of the preload's. IOASID_NOT_OURS where this one needs more:
+  /// `again`, by the same thread, makes it.
   int64_t (*_Nonnull container)(uint64_t container, uint64_t request, uint64_t argument);
+  int64_t (*_Nonnull again)(void);
   /// Every other ioctl but FIOCLEX, FIONCLEX, FIONBIO and FIOASYNC. GET_DEVICE_FD fills `opened` (kind not 0).
   int64_t (*_Nonnull ioctl)(uint64_t file, int32_t descriptor, uint64_t request, uint64_t argument,
                             struct ioasid_open_file *_Nonnull opened);

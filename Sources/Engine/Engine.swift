@@ -155,7 +155,8 @@ private func release(_ token: UInt64) {
 }
 
 private let functions = unsafe ioasid_engine(
-  open: open, adopt: adopt, container: container, ioctl: ioctl,
+  open: open, adopt: adopt, container: container,
+  again: { Int64(currentMachine().servePostponed()) }, ioctl: ioctl,
   attribute: { descriptor, argument in
     currentMachine().setAttribute(descriptor, UserAddress(argument)).map { Int64($0) }
       ?? Int64(IOASID_NOT_OURS)

@@ -77,11 +77,7 @@ private func ioctlOfEntered(
     place.pointee.file.container, UInt64(UInt32(truncatingIfNeeded: request)),
     UInt64(UInt(bitPattern: argument)))
   cpreload_set_depth(0)
-  // There is more to do than this stack may have room for.
-  if _slowPath(result == Int64(IOASID_NOT_OURS)) {
-    _ = leave(place, 0)
-    return ioctlOfOurs(descriptor, request, argument)
-  }
+  if _slowPath(result == Int64(IOASID_NOT_OURS)) { return again(place) }
   let held = place.pointee.references.load(ordering: .relaxed)
   guard cpreload_deferred() == 0, held > 1,
     place.pointee.references.weakCompareExchange(
@@ -97,6 +93,13 @@ private func ioctlOfOurs(
 ) -> Word {
   drop(seen)
   return ioctlOfOurs(descriptor, request, argument)
+}
+
+/// Makes a container's call for which the caller's stack may have too little room.
+@inline(never)
+private func again(_ place: UnsafeMutablePointer<Slot>) -> Word {
+  let result = loadedEngine().map { insideWithRoom(function($0.pointee.again)) }
+  return leave(place, result ?? Word(-Errno.EINVAL))
 }
 
 @inline(never)

@@ -1,3 +1,6 @@
+internal import CLinux
+internal import DMATypes
+
 // A process that ends tells nobody, and its groups leave their containers with it. A container
 // whose groups this process has open itself cannot lose them so; for others it looks before it
 // serves a call, because type1 has forgotten everything when the last group is gone.
@@ -26,17 +29,43 @@ final class Attendance: Sendable {
   }
 }
 
+/// A container's call that waits for its thread to have room for it.
+struct PostponedCall: Sendable {
+  var replica: ContainerReplica
+  var number: UInt64
+  var argument: UInt64
+}
+
 extension ContainerReplica {
   /// What `serve` answers where it must first be seen which groups are left: no result of a call.
-  public static let isDoubtful = -4096
+  /// The thread makes it then by `Machine.servePostponed`, with room for more than the call takes.
+  public static let isPostponed = -4096
+
+  @inline(never)
+  func postpone(_ number: UInt64, _ argument: UInt64, _ machine: Machine) -> Int {
+    let call = PostponedCall(replica: self, number: number, argument: argument)
+    machine.postponed.withLock { $0[clinux_thread()] = call }
+    return Self.isPostponed
+  }
 
   /// The same, which looks where it must.
   public func serveLooking(_ number: UInt64, _ argument: UInt64, in machine: Machine) -> Int {
     let result = serve(number, argument) { machine }
-    guard _slowPath(result == Self.isDoubtful) else { return result }
-    guard process.isCurrent else { return serveInChild(number, argument, machine) }
-    machine.look(after: self)
-    return serve(number, argument, counting: machine)
+    return _slowPath(result == Self.isPostponed) ? machine.servePostponed() : result
+  }
+}
+
+extension Machine {
+  /// Makes the call that this thread was told to wait with.
+  public func servePostponed() -> Int {
+    guard let call = postponed.withLock({ $0.removeValue(forKey: clinux_thread()) }) else {
+      return -Int(Errno.invalidArgument.rawValue)
+    }
+    guard call.replica.belongs(to: self) else {
+      return call.replica.serveInChild(call.number, call.argument, self)
+    }
+    look(after: call.replica)
+    return call.replica.serve(call.number, call.argument, counting: self)
   }
 }
 

@@ -55,18 +55,19 @@ typealias MachineSession = ContainerSession<MachineBackend>
   /// Serves an ioctl of the container: its result, or −errno, or `isDoubtful`. Most take no more
   /// than the container's lock; `machine` is asked for by the others.
   public func serve(_ number: UInt64, _ argument: UInt64, in machine: () -> Machine) -> Int {
-    guard _fastPath(process.isCurrent) else { return Self.isDoubtful }
+    guard _fastPath(process.isCurrent) else { return postpone(number, argument, machine()) }
     lock.take()
     if _slowPath(limit.value != nil), unsafe content.pointee.countsPages {
       unsafe content.pointee.catchUp()
       let isDoubtful = unsafe content.pointee.isDoubtful
       lock.drop()
-      return isDoubtful ? Self.isDoubtful : serve(number, argument, counting: machine())
+      return isDoubtful
+        ? postpone(number, argument, machine()) : serve(number, argument, counting: machine())
     }
     unsafe content.pointee.catchUp()
     if _slowPath(unsafe content.pointee.isDoubtful) {
       lock.drop()
-      return Self.isDoubtful
+      return postpone(number, argument, machine())
     }
     unsafe content.pointee.rewriteIfLong()
     let result = unsafe ContainerCodec.serve(

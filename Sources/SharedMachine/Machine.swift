@@ -41,8 +41,10 @@ public final class Machine: @unchecked Sendable {
   let hasPeers: PeerFlag
   var peersLock: SharedLock { shared.lock(at: sharedOffset + SharedRegion.peersLock) }
   private let replicas = Guarded<[UInt64: ContainerReplica]>([:])
-  /// See `Attendance.swift`.
+  // See `Attendance.swift`.
   let attendance: Attendance
+  /// By thread.
+  let postponed = Guarded<[UInt64: PostponedCall]>([:])
 
   /// Joins the run whose files lie in `directory`; nil when there is no run.
   public init?(directory: String, descriptors: any DescriptorTable) {

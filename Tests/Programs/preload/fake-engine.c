@@ -139,8 +139,12 @@ static int64_t fake_ioctl(uint64_t file, int32_t descriptor, uint64_t request, u
 
 /// A container's own door: it answers one more.
 static int64_t fake_container(uint64_t container, uint64_t request, uint64_t argument) {
+  // A call that waits for more room.
+  if (argument == 9) return IOASID_NOT_OURS;
   return fake_ioctl(container, -1, request, argument, 0) + 1;
 }
+
+static int64_t fake_again(void) { return 99; }
 
 static int64_t fake_read(uint64_t file, int32_t descriptor, uint64_t address, uint64_t count, int64_t offset) {
   (void)file;
@@ -236,10 +240,11 @@ static uint64_t fake_store(uint64_t registers, const void *from, uint64_t count)
 }
 
 static const struct ioasid_engine engine = {
-    .open = fake_open, .adopt = fake_adopt, .container = fake_container, .ioctl = fake_ioctl, .attribute = fake_attribute,
-    .read = fake_read, .write = fake_write, .map = fake_map, .unmap = fake_unmap, .protect = fake_protect,
-    .remap = fake_remap, .traps = fake_traps, .covered = fake_covered, .keep = fake_keep,
-    .unmapped = fake_unmapped, .release = fake_release, .limits = fake_limits, .fault = fake_fault, .load = fake_load, .store = fake_store,
+    .open = fake_open, .adopt = fake_adopt, .container = fake_container, .again = fake_again, .ioctl = fake_ioctl,
+    .attribute = fake_attribute, .read = fake_read, .write = fake_write, .map = fake_map, .unmap = fake_unmap,
+    .protect = fake_protect, .remap = fake_remap, .traps = fake_traps, .covered = fake_covered, .keep = fake_keep,
+    .unmapped = fake_unmapped, .release = fake_release, .limits = fake_limits, .fault = fake_fault,
+    .load = fake_load, .store = fake_store,
 };
 
 const struct ioasid_engine *ioasid_engine_start(const struct ioasid_host *given) {
