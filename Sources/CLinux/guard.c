@@ -14,11 +14,6 @@ __asm__(
     ".text\n"
     ".globl clinux_copy\n.type clinux_copy,@function\n"
     "clinux_copy:\n"
-    // The sizes of MAP_DMA and UNMAP_DMA.
-    "  cmp $32, %rdx\n"
-    "  je 5f\n"
-    "  cmp $24, %rdx\n"
-    "  je 6f\n"
     "  cmp $128, %rdx\n"
     "  ja 3f\n"
     "1: cmp $8, %rdx\n"
@@ -37,19 +32,32 @@ __asm__(
     "  rep movsb\n"
     "4: xor %eax, %eax\n"
     "  ret\n"
-    "5: mov (%rsi), %rax\n"
-    "  mov %rax, (%rdi)\n"
-    "  add $8, %rsi\n"
-    "  add $8, %rdi\n"
-    "6: mov (%rsi), %rax\n"
-    "  mov %rax, (%rdi)\n"
-    "  mov 8(%rsi), %rax\n"
-    "  mov %rax, 8(%rdi)\n"
+    ".size clinux_copy, . - clinux_copy\n"
+    // The sizes of MAP_DMA and UNMAP_DMA. What is not all there is copied again, byte by byte.
+    ".globl clinux_copy_32\n.type clinux_copy_32,@function\n"
+    "clinux_copy_32:\n"
+    "  movups (%rsi), %xmm0\n"
+    "  movups 16(%rsi), %xmm1\n"
+    "  movups %xmm0, (%rdi)\n"
+    "  movups %xmm1, 16(%rdi)\n"
+    "  xor %eax, %eax\n"
+    "  ret\n"
+    "clinux_copy_32_bytes:\n"
+    "  mov $32, %edx\n"
+    "  jmp clinux_copy_bytes\n"
+    ".size clinux_copy_32, . - clinux_copy_32\n"
+    ".globl clinux_copy_24\n.type clinux_copy_24,@function\n"
+    "clinux_copy_24:\n"
+    "  movups (%rsi), %xmm0\n"
     "  mov 16(%rsi), %rax\n"
+    "  movups %xmm0, (%rdi)\n"
     "  mov %rax, 16(%rdi)\n"
     "  xor %eax, %eax\n"
     "  ret\n"
-    ".size clinux_copy, . - clinux_copy\n"
+    "clinux_copy_24_bytes:\n"
+    "  mov $24, %edx\n"
+    "  jmp clinux_copy_bytes\n"
+    ".size clinux_copy_24, . - clinux_copy_24\n"
     ".globl clinux_fill\n.type clinux_fill,@function\n"
     "clinux_fill:\n"
     "  mov %rdx, %rcx\n"
@@ -142,7 +150,8 @@ __asm__(
     "  ret\n"  // rax counts the bytes of the pages before the bad one
     ".size clinux_touch_for_write, . - clinux_touch_for_write\n");
 
-extern const char clinux_copy_words_end[], clinux_copy_bytes[], clinux_fill_words_end[], clinux_fill_bytes[];
+extern const char clinux_copy_words_end[], clinux_copy_bytes[], clinux_copy_32_bytes[], clinux_copy_24_bytes[];
+extern const char clinux_fill_words_end[], clinux_fill_bytes[];
 extern const char clinux_store_end[], clinux_copy_end[], clinux_copy_fault[], clinux_touch_end[], clinux_touch_fault[];
 
 int32_t clinux_fix_up(void *context) {
@@ -151,6 +160,10 @@ int32_t clinux_fix_up(void *context) {
   // A word may begin in memory that is there: the rest goes byte by byte, up to the one that is not.
   if (at - (uintptr_t)clinux_copy < (uintptr_t)clinux_copy_words_end - (uintptr_t)clinux_copy)
     registers[REG_RIP] = (greg_t)clinux_copy_bytes;
+  else if (at - (uintptr_t)clinux_copy_32 < (uintptr_t)clinux_copy_32_bytes - (uintptr_t)clinux_copy_32)
+    registers[REG_RIP] = (greg_t)clinux_copy_32_bytes;
+  else if (at - (uintptr_t)clinux_copy_24 < (uintptr_t)clinux_copy_24_bytes - (uintptr_t)clinux_copy_24)
+    registers[REG_RIP] = (greg_t)clinux_copy_24_bytes;
   else if (at - (uintptr_t)clinux_fill < (uintptr_t)clinux_fill_words_end - (uintptr_t)clinux_fill)
     registers[REG_RIP] = (greg_t)clinux_fill_bytes;
   else if (at - (uintptr_t)clinux_copy < (uintptr_t)clinux_copy_end - (uintptr_t)clinux_copy)

@@ -27,6 +27,9 @@ internal import CLinux
 
   private let blockBytes: Int
   private var smallBlocks = 0
+  /// A block of `malloc`'s that was freed and is kept: what fills and empties one block in turn
+  /// would ask for it each time. 0 for none.
+  private var spare: UInt = 0
   private var runs: [Run] = []
   /// No run before it has room.
   private var firstWithRoom = 0
@@ -36,6 +39,8 @@ internal import CLinux
 
   /// A pool of blocks of `blockBytes` each, aligned to 16.
   public init(blockBytes: Int) { self.blockBytes = (blockBytes + 15) & ~15 }
+
+  deinit { unsafe UnsafeMutableRawPointer(bitPattern: spare)?.deallocate() }
 
   /// A block, whose content is whatever it is.
   public mutating func allocate() -> UnsafeMutableRawPointer {
@@ -62,6 +67,10 @@ internal import CLinux
   public mutating func free(_ block: UnsafeMutableRawPointer) {
     guard let index = run(of: UInt(bitPattern: block)) else {
       smallBlocks -= 1
+      guard spare != 0 else {
+        spare = UInt(bitPattern: block)
+        return
+      }
       return unsafe block.deallocate()
     }
     unsafe block.storeBytes(of: runs[index].freed, as: UInt.self)
@@ -78,6 +87,10 @@ internal import CLinux
 
   private mutating func allocateSmall() -> UnsafeMutableRawPointer {
     smallBlocks += 1
+    if let block = unsafe UnsafeMutableRawPointer(bitPattern: spare) {
+      spare = 0
+      return unsafe block
+    }
     return .allocate(byteCount: blockBytes, alignment: 16)
   }
 

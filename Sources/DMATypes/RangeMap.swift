@@ -109,22 +109,21 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
     return Place(at: next, revision: tree.revision)
   }
 
-  /// The place of the element whose range holds the address.
+  /// The place of the element with exactly this range, or nil.
   @inlinable @inline(__always)
-  public func place(holding address: IOVA) -> Place? {
-    if let found = tree.finger?.neighbour(holding: address.rawValue) {
+  public func place(of range: IOVARange) -> Place? {
+    if let found = tree.finger?.neighbour(with: range) {
       return Place(at: found, revision: tree.revision)
     }
-    guard let leaf = tree.leaf(for: address.rawValue) else { return nil }
-    leaf.prefetch()
-    let next = Cursor(leaf: leaf, index: leaf.upperBound(address.rawValue))
-    guard let found = next.predecessor, found.last >= address.rawValue else { return nil }
-    return Place(at: found, revision: tree.revision)
+    return search(for: range)
   }
 
-  /// The range at a place that `place(holding:)` answered; nil once the map has changed.
-  @inlinable @inline(__always) public func range(at place: Place) -> IOVARange? {
-    tree.cursor(at: place)?.range
+  @inlinable @inline(never) func search(for range: IOVARange) -> Place? {
+    guard let leaf = tree.leaf(for: range.start.rawValue) else { return nil }
+    leaf.prefetch()
+    let next = Cursor(leaf: leaf, index: leaf.upperBound(range.start.rawValue))
+    guard let found = next.predecessor, found.isAt(range) else { return nil }
+    return Place(at: found, revision: tree.revision)
   }
 
   /// Adds a range, which must overlap no other, at the place that `gap` answered.
@@ -137,8 +136,7 @@ public struct RangeMap<Value: BitwiseCopyable & Sendable>: Sendable {
     tree.insert(start: range.start.rawValue, last: range.last.rawValue, value, at: cursor)
   }
 
-  /// Removes the range that starts exactly at the address, at the place that `place(holding:)`
-  /// answered.
+  /// Removes the range that starts exactly at the address, at the place that `place(of:)` answered.
   @inlinable @inline(__always)
   public mutating func remove(startingAt start: IOVA, at place: Place) {
     makeUnique()
@@ -204,6 +202,19 @@ extension RangeMap: Sequence {
 
   /// All elements, ascending.
   @inlinable public func makeIterator() -> Iterator { elements(startingAtOrAfter: IOVA(0)) }
+  /// Calls `body` with each element, ascending: a walk of every leaf in turn.
+  @inlinable public func forEach(_ body: (Element) -> Void) {
+    var next = cursor(atOrAfter: 0)?.leaf
+    while let leaf = next {
+      next = leaf.next
+      next?.prefetch()
+      var index = leaf.first
+      while index < leaf.end {
+        body(leaf.element(at: index))
+        index &+= 1
+      }
+    }
+  }
   /// The number of elements, which is known.
   @inlinable public var underestimatedCount: Int { count }
 

@@ -130,12 +130,12 @@ extension RangeMap.Tree {
     while level > 0 {
       let parent = node.inner
       level -= 1
-      var index = parent.childIndex(for: start)
+      var index = parent.lastChildIndex(for: start)
       if parent.child(at: index).count == capacity(level: level) {
         makeRoom(
           under: parent, at: index, level: level, for: start,
           isRightmost: isRightmost && index == parent.count - 1)
-        index = parent.childIndex(for: start)
+        index = parent.lastChildIndex(for: start)
       }
       isRightmost = isRightmost && index == parent.count - 1
       node = parent.child(at: index)
@@ -245,21 +245,22 @@ extension RangeMap.Tree {
     revision.advance()
     guard var node = root else { return nil }
     var level = height
-    var above: Inner?
+    var above: (parent: Inner, index: Int)?
     while level > 0 {
       let parent = node.inner
-      let index = parent.childIndex(for: start)
+      var index = parent.childIndex(for: start)
       let count = parent.child(at: index).count
       // A leaf of one is dropped when it goes: nothing need be moved.
       if count <= capacity(level: level - 1) / 2, level > 1 || count > 1 {
         refill(under: parent, at: index, level: level - 1)
+        index = parent.childIndex(for: start)
       }
-      node = parent.child(at: parent.childIndex(for: start))
+      node = parent.child(at: index)
       if level == height, parent.count == 1 {
         dropRoot(leaving: node)
         above = nil
       } else {
-        above = parent
+        above = (parent, index)
       }
       level -= 1
     }
@@ -272,9 +273,11 @@ extension RangeMap.Tree {
     let next = leaf.remove(at: index)
     count -= 1
     if leaf.count == 0, let above {
-      let behind = leaf.next
-      drop(leaf, under: above, at: above.childIndex(for: start))
-      if let behind { finger = Cursor(leaf: behind, index: behind.first) }
+      let (before, behind) = (leaf.previous, leaf.next)
+      drop(leaf, under: above.parent, at: above.index)
+      finger =
+        behind.map { Cursor(leaf: $0, index: $0.first) }
+        ?? before.map { Cursor(leaf: $0, index: $0.end) }
     } else {
       finger = Cursor(leaf: leaf, index: next)
     }

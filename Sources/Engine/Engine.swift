@@ -28,11 +28,6 @@ enum Token {
     UInt64(UInt(bitPattern: unsafe Unmanaged.passRetained(file).toOpaque()))
   }
 
-  /// Counts no reference: the file's token keeps it.
-  static func container(_ replica: ContainerReplica) -> UInt64 {
-    UInt64(UInt(bitPattern: unsafe Unmanaged.passUnretained(replica).toOpaque()))
-  }
-
   /// SAFETY: the preload keeps a token from being released while a call with it is under way.
   @inline(__always)
   static func unmanaged(_ token: UInt64) -> Unmanaged<OpenFile> {
@@ -101,7 +96,7 @@ extension ioasid_open_file {
     self.init(
       file: Token.make(opened.file), kind: opened.kind.rawValue, major: opened.major,
       minor: opened.minor, descriptor: opened.descriptor, group: opened.group,
-      container: container.map(Token.container) ?? 0)
+      container: container?.token ?? 0)
   }
 }
 
@@ -142,11 +137,7 @@ private func ioctl(
 
 private func container(_ container: UInt64, _ request: UInt64, _ argument: UInt64) -> Int64 {
   // SAFETY: of an open file, whose token the preload keeps while a call is under way.
-  let replica = unsafe Unmanaged<ContainerReplica>.fromOpaque(
-    UnsafeRawPointer(bitPattern: UInt(container)).unsafelyUnwrapped)
-  return unsafe replica._withUnsafeGuaranteedRef {
-    Int64($0.serve(request, argument, in: currentMachine))
-  }
+  Int64(serveContainer(container, request, argument, in: currentMachine))
 }
 
 private func release(_ token: UInt64) {

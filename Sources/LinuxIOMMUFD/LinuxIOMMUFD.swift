@@ -270,12 +270,20 @@ public struct LinuxIOMMUFD: ReplicatedBackend {
   /// The last page of the space is beyond every table; see `probe`.
   @inline(__always)
   public mutating func map(_ mapping: Mapping, in space: IOASID) throws(Errno) {
+    guard _fastPath(allowedPages == .max) else { return try mapWithinLimit(mapping) }
+    guard mapping.range.last.rawValue != .max else { throw .badAddress }
+    let failure = iommufd.map(mapping)
+    if _slowPath(failure != 0) { try refuse(mapping, failure) }
+  }
+
+  @inline(never)
+  private mutating func mapWithinLimit(_ mapping: Mapping) throws(Errno) {
     let pages = mapping.range.size >> 12
     guard mapping.range.last.rawValue != .max else { throw .badAddress }
     guard pages <= allowedPages else { throw refusal(of: mapping, .noMemory) }
     let failure = iommufd.map(mapping)
     guard failure == 0 else { throw refusal(of: mapping, Errno(rawValue: failure)) }
-    if allowedPages != .max { allowedPages -= pages }
+    allowedPages -= pages
   }
 
   /// Another process's mapping is in the kernel already.
@@ -287,6 +295,11 @@ public struct LinuxIOMMUFD: ReplicatedBackend {
     guard !follows else { return }
     let failure = iommufd.unmap(range)
     guard failure == 0 else { throw Errno(rawValue: failure).asUnmapRefusal }
+  }
+
+  @inline(never)
+  private func refuse(_ mapping: Mapping, _ failure: Int32) throws(Errno) {
+    throw refusal(of: mapping, Errno(rawValue: failure))
   }
 
   /// What type1 says where a MAP fails.

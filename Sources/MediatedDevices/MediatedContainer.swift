@@ -79,16 +79,11 @@ private struct Content: ContainerServer {
   func admit(_ command: ContainerCommand) throws(Errno) { try served.admit(command) }
 
   mutating func perform(_ request: ContainerRequest) throws(Errno) -> ContainerReply {
-    if case .unmap(let request) = request { return .unmapped(try unmap(request)) }
-    return try served.perform(request)
-  }
-
-  mutating func unmap(_ request: UnmapRequest) throws(Errno) -> UInt64 {
-    if served.session.hasPins {
+    if case .unmap(let request) = request, served.session.hasPins {
       guard var drivers else { throw .tryAgain }
       try served.session.letGo(before: request, drivers: &drivers, journal: &served.journal)
     }
-    return try served.unmap(request)
+    return try served.perform(request)
   }
 }
 

@@ -59,9 +59,10 @@ private func nextIoctl(_ descriptor: Word, _ request: Word, _ argument: Word) ->
 private func ioctlOfEntered(
   _ descriptor: Word, _ request: Word, _ argument: Word, _ seen: Entry
 ) -> Word {
-  guard mapsOrUnmaps(request), _fastPath(cpreload_depth() == 0), let index = seen.slot else {
-    return ioctlOfOurs(descriptor, request, argument)
-  }
+  guard _fastPath(mapsOrUnmaps(request)), _fastPath(cpreload_depth() == 0),
+    _fastPath(seen.bits >= Entry.firstSlot)
+  else { return ioctlOfOurs(descriptor, request, argument) }
+  let index = Int(seen.bits &- Entry.firstSlot)
   let place = cpreload_kept(slot(index)).assumingMemoryBound(to: Slot.self)
   let count = place.pointee.references.load(ordering: .relaxed)
   guard count > 0,

@@ -1,10 +1,7 @@
 internal import AddressSpaces
 internal import DMATypes
 internal import LegacyVFIO
-internal import LinuxIOMMUFD
 internal import Shim
-internal import SimulatedPlatform
-internal import SoftwareIOMMU
 internal import UAPI
 
 /// A container as this process sees it.
@@ -52,8 +49,14 @@ typealias MachineSession = ContainerSession<MachineBackend>
     return try unsafe content.pointee.withSession(body)
   }
 
-  /// Serves an ioctl of the container: its result, or −errno, or `isDoubtful`. Most take no more
-  /// than the container's lock; `machine` is asked for by the others.
+  /// The container in one word, which counts no reference.
+  public var token: UInt64 {
+    UInt64(UInt(bitPattern: unsafe Unmanaged.passUnretained(self).toOpaque()))
+  }
+
+  /// Serves an ioctl of the container: its result, or −errno, or `isPostponed`. Most take no
+  /// more than the container's lock; `machine` is asked for by the others.
+  @inline(__always)
   public func serve(_ number: UInt64, _ argument: UInt64, in machine: () -> Machine) -> Int {
     guard _fastPath(process.isCurrent) else { return postpone(number, argument, machine()) }
     lock.take()
@@ -64,17 +67,21 @@ typealias MachineSession = ContainerSession<MachineBackend>
       return isDoubtful
         ? postpone(number, argument, machine()) : serve(number, argument, counting: machine())
     }
-    unsafe content.pointee.catchUp()
-    if _slowPath(unsafe content.pointee.isDoubtful) {
-      lock.drop()
-      return postpone(number, argument, machine())
-    }
-    unsafe content.pointee.rewriteIfLong()
-    let result = unsafe ContainerCodec.serve(
-      UInt32(truncatingIfNeeded: number), argument, by: &content.pointee)
+    let result = unsafe content.pointee.serve(UInt32(truncatingIfNeeded: number), argument)
     lock.drop()
     guard _slowPath(result == -Int(Errno.tryAgain.rawValue)) else { return result }
-    return serveAskingDrivers(number, argument, in: machine())
+    return serveAgain(number, argument, in: machine())
+  }
+
+  /// A call that takes more: it must first be seen which groups are left, or drivers hold memory
+  /// that it unmaps.
+  @inline(never)
+  private func serveAgain(_ number: UInt64, _ argument: UInt64, in machine: Machine) -> Int {
+    lock.take()
+    let isDoubtful = unsafe content.pointee.isDoubtful
+    lock.drop()
+    return isDoubtful
+      ? postpone(number, argument, machine) : serveAskingDrivers(number, argument, in: machine)
   }
 
   private func countsPages() -> Bool {
@@ -139,6 +146,16 @@ typealias MachineSession = ContainerSession<MachineBackend>
     return unsafe ContainerCodec.serve(
       UInt32(truncatingIfNeeded: number), argument, by: &content.pointee)
   }
+}
+
+/// Serves an ioctl of the container with a token, which somebody keeps: `ContainerReplica.serve`.
+public func serveContainer(
+  _ token: UInt64, _ number: UInt64, _ argument: UInt64, in machine: () -> Machine
+) -> Int {
+  // SAFETY: the caller's word, that the container is kept.
+  let container = unsafe Unmanaged<ContainerReplica>.fromOpaque(
+    UnsafeRawPointer(bitPattern: UInt(token)).unsafelyUnwrapped)
+  return unsafe container._withUnsafeGuaranteedRef { $0.serve(number, argument, in: machine) }
 }
 
 // Mediated drivers.
@@ -233,268 +250,5 @@ extension ContainerReplica {
     defer { lock.drop() }
     unsafe content.pointee.catchUp()
     return unsafe content.pointee.chargedPages
-  }
-}
-
-/// What a replica holds; one at a time is at work in it.
-struct ReplicaContent: ContainerServer {
-  private let file: JournalFile
-  private let process: ProcessIdentity
-  private let facts: @Sendable (GroupNumber) -> GroupFacts?
-  private let makeSession: @Sendable () -> MachineSession
-  private var session: MachineSession
-  private var journal: JournalWriter
-  /// Records that the newest rewriting of the journal began with.
-  private var snapshotCount = 0
-  /// Where the journal's length is compared again with what is live.
-  private var checked = JournalRecords.Position.start
-  private var place: MemoryOwner?
-  private let trapped: TrappedMappings
-  private let parameters: WrittenParameters
-  private let recordsPerMapping: UInt32
-  /// What the next MAP may pin.
-  let allowance = LockAllowance()
-  /// This process's part in the kernel's container; nil with software.
-  private let kernel: KernelContainer?
-  /// Whether groups may have left the container without this process hearing of it; raised as well
-  /// by what other processes did. See `Attendance.swift`.
-  var isDoubtful = true
-  /// The drivers to ask before memory goes that they hold, while somebody has them to himself.
-  var drivers: HeldDrivers?
-
-  init(number: UInt64, file: JournalFile, machine: Machine) {
-    self.file = file
-    process = machine.process
-    let kernel = machine.kernel?.container(number, file.kernel)
-    self.kernel = kernel
-    facts = Self.facts(of: machine)
-    trapped = machine.trapped
-    parameters = machine.parameters
-    recordsPerMapping = machine.recordsPerMapping
-    let (process, table) = (machine.process, machine.events.descriptors)
-    let (trapped, allowance, reporting) = (trapped, allowance, machine.reporting)
-    let hasPeers = machine.hasPeers
-    makeSession = {
-      let memory = ContainerMemory(
-        owners: file.owners, process: process, trapped: trapped, allowance: allowance,
-        program: table, hasPeers: hasPeers)
-      let software = SoftwareIOMMU(memory: memory)
-      return MachineSession(
-        backend: kernel.map { MachineBackend(kernel: $0, software: software) }
-          ?? MachineBackend(software: software),
-        parameters: ModuleParameters(), reporting: reporting)
-    }
-    session = makeSession()
-    journal = JournalWriter(records: file.records, position: .start)
-  }
-
-  private static func facts(of machine: Machine) -> @Sendable (GroupNumber) -> GroupFacts? {
-    let groups = machine.groups
-    guard let kernel = machine.kernel else {
-      return { number in groups.first { $0.number == number } }
-    }
-    return { number in
-      groups.firstIndex { $0.number == number }.map { kernel.facts(ofGroupAt: $0) }
-    }
-  }
-
-  /// What the next MAP may pin, `.max` between calls; a MAP takes what it pins.
-  var allowedPages: UInt64 {
-    get { session.backend.kernel?.allowedPages ?? allowance.pages }
-    set {
-      allowance.pages = newValue
-      if kernel != nil { session.backend.kernel?.allowedPages = newValue }
-    }
-  }
-
-  /// Whether a limit is for us to keep: software pins nothing, and a kernel that counts for the
-  /// whole user cannot tell what type1 would.
-  var countsPages: Bool { kernel?.countsForUser ?? true }
-
-  mutating func withSession<Result, Failure: Error>(
-    _ body: (inout MachineSession, inout JournalWriter) throws(Failure) -> Result
-  ) throws(Failure) -> Result {
-    catchUp()
-    rewriteIfLong()
-    defer { kernel?.settle() }
-    return try body(&session, &journal)
-  }
-
-  @inline(__always)
-  var admitsMappings: Bool { session.admitsMappings }
-
-  func admit(_ command: ContainerCommand) throws(Errno) { try session.admit(command) }
-
-  mutating func perform(_ request: ContainerRequest) throws(Errno) -> ContainerReply {
-    var caller = try caller()
-    switch request {
-    case .setIOMMU, .checkExtension:
-      session.parameters = parameters.current(most: file.mappingRoom / recordsPerMapping)
-      caller.hasRawIO = ProcessIdentity.hasRawIO
-    default: break
-    }
-    defer { kernel?.settle() }
-    return try session.perform(
-      request, for: caller, bitmaps: CallerBitmaps(), journal: &journal)
-  }
-
-  @inline(__always)
-  mutating func map(_ request: MapRequest) throws(Errno) {
-    try session.map(request, for: try caller(), journal: &journal)
-  }
-
-  @inline(__always)
-  mutating func unmap(_ iova: IOVA, size: UInt64) throws(Errno) -> UInt64 {
-    let request = UnmapRequest(iova: iova, size: size)
-    if _slowPath(session.hasPins) { return try unmap(request) }
-    return try session.unmap(request, bitmaps: CallerBitmaps(), journal: &journal)
-  }
-
-  @inline(never)
-  mutating func unmap(_ request: UnmapRequest) throws(Errno) -> UInt64 {
-    if _slowPath(session.hasPins) { try letGo(before: request) }
-    if request.invalidatesAddress { findFreePlaces() }
-    return try session.unmap(request, bitmaps: CallerBitmaps(), journal: &journal)
-  }
-
-  /// `EAGAIN` when the drivers must be had first.
-  @inline(never)
-  private mutating func letGo(before request: UnmapRequest) throws(Errno) {
-    guard var drivers else { throw .tryAgain }
-    try session.letGo(before: request, drivers: &drivers, journal: &journal)
-  }
-
-  mutating func pin(_ request: PinRequest) throws(Errno) -> [PinnedPages] {
-    // Each run of pages is a record of a snapshot.
-    guard session.state.pins.runCount < JournalFile.mostPinRuns else { throw .noMemory }
-    return try session.pin(request, journal: &journal)
-  }
-
-  mutating func copy(
-    _ bytes: UnsafeMutableRawBufferPointer, _ iova: IOVA, isWrite: Bool
-  ) throws(Errno) {
-    let owner = try caller().owner
-    if isWrite {
-      try unsafe session.write(
-        UnsafeRawBufferPointer(bytes), to: iova, for: owner, journal: &journal)
-    } else {
-      try unsafe session.read(bytes, from: iova, for: owner, journal: &journal)
-    }
-  }
-
-  func isOwn(_ owner: MemoryOwner) -> Bool { file.owners[owner].token == process.token }
-
-  var emulatedGroups: [GroupNumber] {
-    session.state.groups.filter { $0.kind == .emulated }.map(\.number)
-  }
-
-  @inline(__always)
-  private mutating func caller() throws(Errno) -> Caller {
-    if let place { return Caller(owner: place) }
-    return Caller(owner: try takePlace())
-  }
-
-  /// Addresses that are given up may take places of the table, one for each file behind them.
-  @inline(never)
-  private func findFreePlaces() {
-    var places = Set<UInt8>(0..<UInt8(OwnerTable.places))
-    for mapping in session.mappings { places.remove(mapping.value.owner.rawValue) }
-    if let place { places.remove(place.rawValue) }
-    allowance.freePlaces = places
-  }
-
-  @inline(never)
-  private mutating func takePlace() throws(Errno) -> MemoryOwner {
-    let mappings = session.mappings
-    let place = try file.owners.place(of: process) { owner in
-      !mappings.contains { $0.value.owner == owner }
-    }
-    self.place = place
-    return place
-  }
-
-  var chargedPages: UInt64 {
-    guard let place else { return 0 }
-    // Without a table only what drivers pin is charged.
-    if session.state.domains.isEmpty { return session.state.pinnedPageCount(of: place) }
-    return session.mappings.reduce(0) { pages, mapping in
-      let owner = mapping.value.owner
-      guard owner == place else {
-        // Given up and not taken over: charged still, as the pages would be pinned still.
-        let isKept = file.owners[owner].keeper == place
-        return isKept ? pages + mapping.range.size >> 12 : pages
-      }
-      let start = mapping.value.address.rawValue
-      let last = start + (mapping.range.size - 1)
-      return pages + (mapping.range.size - trapped.byteCount(start, last)) >> 12
-    }
-  }
-
-  /// Folds what other processes did.
-  @inline(__always)
-  mutating func catchUp() {
-    if journal.records.published != journal.position { follow() }
-  }
-
-  /// A journal that was rewritten meanwhile is read from its start.
-  @inline(never)
-  private mutating func follow() {
-    isDoubtful = true
-    let (records, seen) = (journal.records, journal.position)
-    let published = records.published
-    var index = seen.count
-    if published.generation != seen.generation {
-      session = makeSession()
-      index = 0
-    }
-    while index < published.count {
-      let event = decode(facts: facts) {
-        guard index < published.count else { return nil }
-        defer { index += 1 }
-        return records[published.generation, index]
-      }
-      guard let event else { break }
-      session.adopt(event)
-    }
-    if published.generation != seen.generation { snapshotCount = published.count }
-    journal = JournalWriter(records: records, position: published)
-  }
-
-  /// Keeps the journal's size to that of the live mappings, a quarter more and 256 KiB. Less
-  /// history would be forgotten more often, and what it costs is the pages of the other half.
-  @inline(__always)
-  mutating func rewriteIfLong() {
-    if _slowPath(journal.position.word > checked.word) { checkLength() }
-  }
-
-  @inline(never)
-  private mutating func checkLength() {
-    let most = Self.mostRecords(max(session.mappingCount, snapshotCount))
-    if journal.position.count > most { rewrite() }
-    checked = .init(generation: journal.position.generation, count: most)
-  }
-
-  @inline(__always)
-  private static func mostRecords(_ live: Int) -> Int {
-    JournalFile.spareRecords + live + live >> 2
-  }
-
-  /// Writes the live state into the other half of the file and switches to it by one store.
-  @inline(never)
-  private mutating func rewrite() {
-    let generation = journal.position.generation + 1
-    file.expect(Self.mostRecords(session.mappingCount), inHalfOf: generation)
-    var next = JournalWriter(
-      records: journal.records, position: .init(generation: generation, count: 0))
-    next.write(.restored(session.state.snapshot))
-    for element in session.mappings {
-      next.write(.mapped(Mapping(range: element.range, memory: element.value)))
-    }
-    for event in session.state.pinEvents { next.write(event) }
-    session.state.forEachDirtyEvent(atMost: file.dirtyRoom) { next.write($0) }
-    next.publish()
-    journal = next
-    snapshotCount = next.position.count
-    file.forgetHalf(notOf: generation)
   }
 }

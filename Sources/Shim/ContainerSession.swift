@@ -92,33 +92,46 @@ public struct ContainerSession<Backend: AddressSpaceBackend> {
   ///
   /// When the backend fails at one mapping, or its dirty bits cannot be written, those before it
   /// are gone.
-  @inlinable @inline(__always) public mutating func unmap(
+  public mutating func unmap(
     _ request: UnmapRequest, bitmaps: some DirtyBitmapMemory, journal: inout some ContainerJournal
   ) throws(Errno) -> UInt64 {
     if request.invalidatesAddress || request.bitmap != nil {
       return try unmapRarely(request, bitmaps: bitmaps, journal: &journal)
     }
-    prepareChange(at: request.iova)
-    let plan: UnmapPlan
-    let place: RangeMap<MappedMemory>.Place?
+    if request.all { return try unmapAll(request, journal: &journal) }
+    return try unmap(request.iova, size: request.size, journal: &journal)
+  }
+
+  /// The same of an UNMAP_DMA without flags, as most are. Most name one mapping.
+  @inlinable @inline(__always) public mutating func unmap(
+    _ iova: IOVA, size: UInt64, journal: inout some ContainerJournal
+  ) throws(Errno) -> UInt64 {
+    prepareChange(at: iova)
+    let range: IOVARange
     do throws(Rule) {
-      (plan, place) = try container.find(unmapping: request)
+      range = try container.range(unmapping: iova, size: size)
     } catch {
       throw error.errno
     }
-    guard plan.isOneMapping, let range = plan.starts, let place else {
-      return try finish(plan, journal: &journal)
+    guard let place = container.place(unmapping: range) else {
+      return try unmapAll(UnmapRequest(iova: iova, size: size), journal: &journal)
     }
-    try act(unmapping: range, reachesTables: plan.reachesTables)
+    try act(unmapping: range, reachesTables: !container.domains.isEmpty)
     journal.record(.unmapped(start: range.start))
     container.commitUnmapped(range.start, at: place)
-    return range.size
+    return size
   }
 
-  /// Removes mappings one by one: each is a step of its own.
-  @usableFromInline @inline(never) mutating func finish(
-    _ plan: UnmapPlan, journal: inout some ContainerJournal
+  /// Removes what a request names, one mapping by another: each is a step of its own.
+  @usableFromInline @inline(never) mutating func unmapAll(
+    _ request: UnmapRequest, journal: inout some ContainerJournal
   ) throws(Errno) -> UInt64 {
+    let plan: UnmapPlan
+    do throws(Rule) {
+      plan = try container.plan(unmapping: request)
+    } catch {
+      throw error.errno
+    }
     guard let starts = plan.starts else { return 0 }
     var removed: UInt64 = 0
     while let next = container.entries.firstStarting(atOrAfter: starts.start)?.range,

@@ -49,14 +49,11 @@ public struct MapPlan: Hashable, Sendable, BitwiseCopyable {
 public struct UnmapPlan: Hashable, Sendable, BitwiseCopyable {
   /// Where the mappings that go start; nil when none goes.
   public var starts: IOVARange?
-  /// Whether `starts` is one mapping's own range, so that nothing needs to be looked up.
-  public var isOneMapping: Bool
   /// Whether a hardware table exists.
   public var reachesTables: Bool
 
-  @inlinable init(starts: IOVARange?, isOneMapping: Bool = false, reachesTables: Bool) {
+  init(starts: IOVARange?, reachesTables: Bool) {
     self.starts = starts
-    self.isOneMapping = isOneMapping
     self.reachesTables = reachesTables
   }
 }
@@ -147,57 +144,59 @@ extension ContainerState {
   }
 
   /// Decides UNMAP_DMA: `vfio_dma_do_unmap()`.
-  @inlinable public func plan(unmapping request: UnmapRequest) throws(Rule) -> UnmapPlan {
-    try find(unmapping: request).plan
-  }
-
-  /// Decides UNMAP_DMA, and remembers where it found the mapping that holds the first address: the
-  /// one that goes, if it is one.
-  @inlinable @inline(__always) func find(
-    unmapping request: UnmapRequest
-  ) throws(Rule) -> (plan: UnmapPlan, place: RangeMap<MappedMemory>.Place?) {
+  func plan(unmapping request: UnmapRequest) throws(Rule) -> UnmapPlan {
     if request.invalidatesAddress, hasEmulatedGroup { throw .invalidationWithEmulatedGroup }
-    let mask = pageSizes.smallestBytes &- 1
-    guard request.iova.rawValue & mask == 0 else { throw .unmapUnaligned }
     if request.all {
+      try checkAlignment(of: request.iova.rawValue)
       guard request.iova.rawValue == 0, request.size == 0 else { throw .unmapAllWithRange }
       if request.invalidatesAddress { try checkAddresses(startingIn: .all) }
-      return (UnmapPlan(starts: .all, reachesTables: !domains.isEmpty), nil)
+      return UnmapPlan(starts: .all, reachesTables: !domains.isEmpty)
     }
-    guard request.size != 0, request.size & mask == 0 else { throw .unmapUnaligned }
-    guard let range = IOVARange(start: request.iova, size: request.size) else {
-      throw .unmapWraps
-    }
+    let range = try range(unmapping: request.iova, size: request.size)
     if let bitmap = request.bitmap {
       guard isTracking else { throw .unmapDirtyWithoutTracking }
-      guard bitmap.pageBytes == mask &+ 1 else { throw .unmapDirtyPageSizeDiffers }
+      guard bitmap.pageBytes == pageSizes.smallestBytes else { throw .unmapDirtyPageSizeDiffers }
     }
-    let place = entries.place(holding: range.start)
-    let atStart = place.flatMap { entries.range(at: $0) }
-    let starts = try starts(unmapping: range, atStart: atStart)
+    let starts = try starts(unmapping: range)
     if request.invalidatesAddress { try checkAddresses(startingIn: starts) }
-    let plan = UnmapPlan(
-      starts: starts, isOneMapping: starts != nil && starts == atStart,
-      reachesTables: !domains.isEmpty)
-    return (plan, place)
+    return UnmapPlan(starts: starts, reachesTables: !domains.isEmpty)
+  }
+
+  /// Makes the checks that UNMAP_DMA of a range begins with.
+  @inlinable @inline(__always) func range(
+    unmapping iova: IOVA, size: UInt64
+  ) throws(Rule) -> IOVARange {
+    try checkAlignment(of: iova.rawValue | size)
+    guard size != 0 else { throw .unmapUnaligned }
+    guard let range = IOVARange(start: iova, size: size) else { throw .unmapWraps }
+    return range
+  }
+
+  @inlinable @inline(__always) func checkAlignment(of word: UInt64) throws(Rule) {
+    guard word & (pageSizes.smallestBytes &- 1) == 0 else { throw .unmapUnaligned }
+  }
+
+  /// Where the mapping is that an UNMAP_DMA of exactly its range removes; nil where the range is no
+  /// mapping's own, so that `plan` decides.
+  @inlinable @inline(__always) func place(
+    unmapping range: IOVARange
+  ) -> RangeMap<MappedMemory>.Place? {
+    // An end of 2⁶⁴ wraps to 0 in the kernel, which does not find a mapping that ends there.
+    range.last.rawValue < .max ? entries.place(of: range) : nil
   }
 
   /// Which mappings a range names, by where they start; nil when none.
-  ///
-  /// `atStart` is the mapping that holds the range's first address.
-  @inlinable @inline(__always) func starts(
-    unmapping range: IOVARange, atStart: IOVARange?
-  ) throws(Rule) -> IOVARange? {
+  private func starts(unmapping range: IOVARange) throws(Rule) -> IOVARange? {
     // An end of 2⁶⁴ wraps to 0 in the kernel: no mapping lies below it, and one that ends there
     // itself is not found.
     let reachesTop = range.last.rawValue == .max
+    let atStart = entries.containing(range.start)?.range
     let startIsCut = atStart.map { $0.start != range.start } ?? false
     if driver.roundsUnmaps { return startIsCut || reachesTop ? nil : range }
     if startIsCut, let atStart, !(reachesTop && atStart.last.rawValue == .max) {
       throw .unmapCutsMapping
     }
     if reachesTop { return nil }
-    if atStart?.last == range.last { return range }
     if let atLast = entries.containing(range.last), atLast.range.last != range.last {
       throw .unmapCutsMapping
     }
@@ -210,7 +209,7 @@ extension ContainerState {
   }
 
   /// Whether no address of the mappings that start in a range was taken away before.
-  @usableFromInline func checkAddresses(startingIn starts: IOVARange?) throws(Rule) {
+  func checkAddresses(startingIn starts: IOVARange?) throws(Rule) {
     guard invalidAddressCount > 0, let starts else { return }
     for mapping in entries.elements(startingAtOrAfter: starts.start) {
       guard mapping.range.start <= starts.last else { return }

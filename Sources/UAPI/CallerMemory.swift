@@ -35,7 +35,7 @@ public enum CallerMemory {
   ) throws(Errno) {
     // SAFETY: as many bytes as the value has, so that a guard on the stack has nothing to find.
     let failure = unsafe _withUnprotectedUnsafeMutableBytes(of: &value) { bytes in
-      unsafe clinux_copy(
+      unsafe clinux_copy_value(
         bytes.baseAddress, UnsafeRawPointer(bitPattern: UInt(address.rawValue)), bytes.count)
     }
     guard failure == 0 else { throw .badAddress }
@@ -48,7 +48,7 @@ public enum CallerMemory {
   ) throws(Errno) {
     // SAFETY: as in `load`.
     let failure = unsafe _withUnprotectedUnsafeBytes(of: value) { bytes in
-      unsafe clinux_copy(
+      unsafe clinux_copy_value(
         UnsafeMutableRawPointer(bitPattern: UInt(address.rawValue)), bytes.baseAddress, bytes.count)
     }
     guard failure == 0 else { throw .badAddress }

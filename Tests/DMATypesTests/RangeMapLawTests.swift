@@ -119,16 +119,17 @@ struct RangeMapLawTests {
       let range = IOVARange(start: IOVA(at), last: IOVA(at))
       let isBySearch = random.next() % 8 == 0
       let isGrowing = step / 3_000 % 2 == 0 || random.next() % 4 == 0
-      if let place = map.place(holding: range.start) {
-        let found = map.range(at: place)
-        #expect(found != nil && found == model.containing(range.start)?.range, replay)
-        guard !isGrowing, let start = found?.start else { continue }
+      if let place = map.place(of: range) {
+        let start = range.start
+        #expect(map.tree.cursor(at: place)?.range == range, replay)
+        #expect(model.containing(start)?.range == range, replay)
+        guard !isGrowing else { continue }
         if isBySearch {
           map.remove(startingAt: start)
         } else {
           map.remove(startingAt: start, at: place)
         }
-        #expect(map.containing(start) == nil && map.range(at: place) == nil, replay)
+        #expect(map.containing(start) == nil && map.tree.cursor(at: place) == nil, replay)
         #expect(model.remove(startingAt: start) != nil, replay)
       } else {
         #expect(model.containing(range.start) == nil, replay)
@@ -140,7 +141,7 @@ struct RangeMapLawTests {
     }
     #expect(Array(map) == model.elements, replay)
     for element in model.elements {
-      let place = map.place(holding: element.range.start)
+      let place = map.place(of: element.range)
       if let place { map.remove(startingAt: element.range.start, at: place) }
       #expect(place != nil && map.containing(element.range.start) == nil, replay)
     }
@@ -168,7 +169,7 @@ struct RangeMapLawTests {
         top += random.next() % 3 + 1
       }
       let lowest = model.elements[0].range.start
-      if model.elements.count > width, let place = map.place(holding: lowest) {
+      if model.elements.count > width, let place = map.place(of: model.elements[0].range) {
         map.remove(startingAt: lowest, at: place)
         #expect(model.remove(startingAt: lowest) != nil, replay)
         #expect(map.firstStarting(atOrAfter: IOVA(0)) == model.elements.first, replay)

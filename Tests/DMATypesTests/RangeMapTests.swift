@@ -182,13 +182,34 @@ struct RangeMapPlaceTests {
     #expect(map.gap(for: page(4)) != nil && map.gap(for: page(6)) != nil)
   }
 
+  /// Right behind the last change and far from it, within a leaf and at its ends.
+  @Test(arguments: [1, 32, 33, 200] as [UInt64])
+  func aPlaceIsOfExactlyItsRange(_ count: UInt64) {
+    var map = RangeMap<UInt64>()
+    for number in 0..<count { map.insert(page(number * 2), number) }
+    for number in 0..<count {
+      let range = page(number * 2)
+      for round in 0..<2 {
+        #expect(map.place(of: range) != nil, "\(number), round \(round)")
+        // The next look-ups begin here.
+        map.remove(startingAt: range.start)
+        #expect(map.place(of: range) == nil)
+        map.insert(range, number)
+      }
+      let (first, last) = (range.start.rawValue, range.last.rawValue)
+      for (start, end) in [(first, last - 1), (first, last + 1), (first + 1, last)] {
+        #expect(map.place(of: IOVARange(start: IOVA(start), last: IOVA(end))) == nil)
+      }
+      #expect(map.place(of: page(number * 2 + 1)) == nil)
+    }
+  }
+
   @Test func changesAtPlacesAreThoseBySearch() {
     var (placed, searched) = (RangeMap<UInt64>(), RangeMap<UInt64>())
     var random = SplitMix64(seed: 7)
     for step in 0..<20_000 {
       let range = page(random.next() % 3000)
-      if let place = placed.place(holding: range.start) {
-        #expect(placed.range(at: place) == range)
+      if let place = placed.place(of: range) {
         placed.remove(startingAt: range.start, at: place)
         #expect(searched.remove(startingAt: range.start) != nil)
       } else if let place = placed.gap(for: range) {
@@ -205,11 +226,10 @@ struct RangeMapPlaceTests {
     var map = RangeMap<UInt64>()
     for number: UInt64 in 0..<200 { map.insert(page(number * 2), number) }
     let gap = try #require(map.gap(for: page(201)))
-    let found = try #require(map.place(holding: IOVA(200 << 12)))
+    let found = try #require(map.place(of: page(200)))
     let copy = map
     for number: UInt64 in 0..<90 { map.remove(startingAt: IOVA(number << 13)) }
     map.insert(page(201), 1, at: gap)
-    #expect(map.range(at: found) == nil)
     map.remove(startingAt: IOVA(200 << 12), at: found)
     #expect(map.containing(IOVA(200 << 12)) == nil)
     #expect(map.containing(IOVA(201 << 12))?.value == 1)

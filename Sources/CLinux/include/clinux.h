@@ -8,6 +8,14 @@
 /// Copies `count` bytes. 0, or EFAULT when either side is not there; bytes before the fault may be copied.
 int32_t clinux_copy(void *_Nullable to, const void *_Nullable from, size_t count);
 
+/// The same of the sizes that MAP_DMA and UNMAP_DMA have.
+int32_t clinux_copy_32(void *_Nullable to, const void *_Nullable from);
+int32_t clinux_copy_24(void *_Nullable to, const void *_Nullable from);
+/// Whichever is shortest for a size that the compiler knows.
+static inline int32_t clinux_copy_value(void *_Nullable to, const void *_Nullable from, size_t size) {
+  return size == 32 ? clinux_copy_32(to, from) : size == 24 ? clinux_copy_24(to, from) : clinux_copy(to, from, size);
+}
+
 /// Writes a word `count` times. 0, or EFAULT when memory ends before that; what comes before is written.
 int32_t clinux_fill(uint64_t address, uint64_t word, size_t count);
 
