@@ -41,6 +41,9 @@ final class JournalFile: Sendable {
   /// The history that even a journal of few live mappings may hold.
   static let spareRecords = 16384
 
+  /// Of halves that hold no more than so many, both keep their memory: 768 KiB each.
+  private static let keptRecords = 3 * spareRecords
+
   /// How many runs of pages, held equally often, mediated drivers may hold in one container: a pin
   /// that would make it more is `ENOMEM`.
   static let mostPinRuns = 1 << 18
@@ -105,8 +108,10 @@ final class JournalFile: Sendable {
       of: start..<start + capacity * JournalRecord.byteCount)
   }
 
-  /// Gives back the memory of the half that a generation does not use.
-  func forgetHalf(notOf generation: UInt64) {
+  /// Gives back the memory of the half that a generation does not use, unless the next one will
+  /// need little: to give pages back and have them again costs more than all else about records.
+  func forgetHalf(notOf generation: UInt64, expecting count: Int) {
+    if count <= Self.keptRecords { return }
     memory.forget(
       Self.half(of: generation + 1, capacity: capacity),
       byteCount: capacity * JournalRecord.byteCount)

@@ -298,7 +298,8 @@ struct ReplicaContent: ContainerServer {
   @inline(never)
   private mutating func rewrite() {
     let generation = journal.position.generation + 1
-    file.expect(Self.mostRecords(session.mappingCount), inHalfOf: generation)
+    let expected = Self.mostRecords(session.mappingCount)
+    file.expect(expected, inHalfOf: generation)
     var next = JournalWriter(
       records: journal.records, position: .init(generation: generation, count: 0))
     next.write(.restored(session.state.snapshot))
@@ -310,6 +311,6 @@ struct ReplicaContent: ContainerServer {
     next.publish()
     journal = next
     snapshotCount = next.position.count
-    file.forgetHalf(notOf: generation)
+    file.forgetHalf(notOf: generation, expecting: expected)
   }
 }

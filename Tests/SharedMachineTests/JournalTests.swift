@@ -160,6 +160,37 @@ struct JournalTests {
     }
   }
 
+  /// Whatever the number of calls. A journal of few mappings has both its halves, a large one but
+  /// what the next rewriting left.
+  @Test("A journal's memory follows the live mappings", arguments: [10, 40_000])
+  func memoryOfJournals(live: UInt64) throws {
+    let run = try Run()
+    let client = try Client(in: run)
+    let memory = Pages(1)
+    for number in 0..<live {
+      try #require(client.map(number << 12, memory.address) == 0)
+    }
+    var most = 0
+    for step in 0..<UInt64(JournalFile.spareRecords) * 4 {
+      let iova = (step % live) << 12
+      try #require(client.unmap(iova, pages: 1) == 4096 && client.map(iova, memory.address) == 0)
+      if step % 1000 == 0 { most = max(most, try journalBytes(run, client)) }
+    }
+    #expect(try position(client).generation >= 2, "the journal was rewritten")
+    let half = (JournalFile.spareRecords + Int(live) * 5 / 4) * JournalRecord.byteCount
+    let keepsBoth = half <= 3 * JournalFile.spareRecords * JournalRecord.byteCount
+    // A page for the file's head, and some for the calls of this step.
+    #expect(most <= half * (keepsBoth ? 2 : 1) + 8 * 4096, "\(most) bytes")
+  }
+
+  private func journalBytes(_ run: Run, _ client: Client) throws -> Int {
+    var status = stat()
+    let path = run.directory.path + "/journals/\(client.number)"
+    // SAFETY: the kernel writes one structure.
+    try #require(unsafe stat(path, &status) == 0)
+    return Int(status.st_blocks) * 512
+  }
+
   /// The file that the container's processes share.
   private func journal(_ run: Run, _ client: Client) throws -> JournalFile {
     let file = try Descriptor(opening: run.directory.path + "/journals/\(client.number)")
