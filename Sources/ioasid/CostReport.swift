@@ -15,17 +15,21 @@ struct CostReport {
     /// How many calls the figures are of: the goal is for one.
     var calls = 1.0
 
-    var own: Double { shim - bare }
+    /// What the shim adds to what it asks of the kernel.
+    var own: Double { shim - sent }
+    /// What a program pays over one that was ported.
+    var overBare: Double { shim - bare }
     var ratio: Double? { native.map { shim / $0 } }
     var floor: Double? { native.map { bare / $0 } }
     var meetsGoals: Bool {
-      own <= calls * CostReport.ownMost
+      max(own, overBare) <= calls * CostReport.ownMost
         && (ratio.flatMap { ratio in goal.map { ratio <= $0 } } ?? true)
     }
     var name: String { "\(call) \(CostReport.words(row.bytes)), \(row.live) live" }
   }
 
-  /// The instructions that the shim may add to a call, whatever its size.
+  /// The instructions that the shim may add to a call, whatever its size and whichever way the bare
+  /// kernel is asked.
   static let ownMost = 500.0
   /// On fresh pages, by size: the most that a call may cost over native type1's.
   private static let goals: [UInt64: (map: Double, unmap: Double)] = [
@@ -71,14 +75,14 @@ struct CostReport {
   var table: String {
     var cells = [
       [
-        "call", "shim", "bare kernel", "shim's own", "legacy call sent", "over it",
+        "call", "shim", "legacy call sent", "shim's own", "bare kernel", "over it",
         "native type1", "ratio", "floor", "goal", "",
       ]
     ]
     for line in lines {
       cells.append([
-        line.name, whole(line.shim), whole(line.bare), whole(line.own), whole(line.sent),
-        whole(line.shim - line.sent), line.native.map(whole) ?? "", line.ratio.map(ratio) ?? "",
+        line.name, whole(line.shim), whole(line.sent), whole(line.own), whole(line.bare),
+        whole(line.overBare), line.native.map(whole) ?? "", line.ratio.map(ratio) ?? "",
         line.floor.map(ratio) ?? "", line.goal.map { "≤ \(ratio($0))" } ?? "",
         line.meetsGoals ? "met" : "missed",
       ])
@@ -89,12 +93,13 @@ struct CostReport {
   private var notes: String {
     """
     Nanoseconds a call; on a machine that counts instructions for nanoseconds, instructions.
-    Memory: \(arena) pages. A no-op ioctl alone: \(noop.map(whole) ?? "?"). Bare kernel:
-    IOMMU_IOAS_MAP and IOMMU_IOAS_UNMAP on an iommufd of the program's own, over the same memory in
-    the same process; legacy call sent: MAP_DMA and UNMAP_DMA on that iommufd itself. Each the least
-    of many runs: one without a timer tick. "both": a MAP and its UNMAP, the mean of all runs, with
-    ticks and what comes once in many calls. Ratio: shim over native type1; floor: bare kernel over
-    native type1. Goals: the ratio, and at most \(whole(Self.ownMost)) a call of the shim's own.
+    Memory: \(arena) pages. A no-op ioctl alone: \(noop.map(whole) ?? "?"). Legacy call sent:
+    MAP_DMA and UNMAP_DMA, as the shim sends them, to an iommufd of the program's own, over the same
+    memory in the same process; bare kernel: IOMMU_IOAS_MAP and IOMMU_IOAS_UNMAP there, which a
+    ported program calls. Each the least of many runs: one without a timer tick. "both": a MAP and
+    its UNMAP, the mean of all runs, with ticks and what comes once in many calls. Ratio: shim over
+    native type1; floor: bare kernel over native type1. Goals: the ratio, and at most
+    \(whole(Self.ownMost)) a call over either.
 
     """
   }
