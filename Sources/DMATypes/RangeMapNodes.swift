@@ -21,11 +21,7 @@ func upperBound(
   var span = room
   while span > 4 {
     span /= 4
-    let first = unsafe keys + (index &+ span &- 1)
-    var quarters = unsafe first[0] <= key ? 1 : 0
-    quarters &+= unsafe first[span] <= key ? 1 : 0
-    quarters &+= unsafe first[2 * span] <= key ? 1 : 0
-    index &+= quarters &* span
+    index &+= unsafe quarters(keys + index, of: span, key) &* span
   }
   let left = unsafe keys + index
   var place = 0
@@ -35,6 +31,16 @@ func upperBound(
   }
   // The greatest number is not below itself.
   return index < end ? index : end
+}
+
+/// How many quarters of a column lie wholly below the first key above `key`: at most three.
+@inlinable @inline(__always)
+func quarters(_ keys: UnsafeMutablePointer<UInt64>, of span: Int, _ key: UInt64) -> Int {
+  let first = unsafe keys + (span &- 1)
+  var quarters = unsafe first[0] <= key ? 1 : 0
+  quarters &+= unsafe first[span] <= key ? 1 : 0
+  quarters &+= unsafe first[2 * span] <= key ? 1 : 0
+  return quarters
 }
 
 /// What the unused places of a column of keys hold.
@@ -296,8 +302,15 @@ extension RangeMap {
 
     /// The index of the child under which `start` belongs.
     @inlinable @inline(__always) func childIndex(for start: UInt64) -> Int {
+      let span = Self.capacity / 4
+      let index = unsafe quarters(keys, of: span, start) &* span
+      // The child's line is fetched while the key is looked for: among many nodes neither is in the
+      // nearest cache.
+      unsafe clinux_prefetch(children + index)
+      unsafe clinux_prefetch(children + (index &+ span / 2))
       // Whoever goes down to a node looks for its own key or a greater start.
-      unsafe DMATypes.upperBound(keys, count, in: Self.capacity, start) &- 1
+      return unsafe index
+        &+ DMATypes.upperBound(keys + index, count &- index, in: span, start) &- 1
     }
 
     /// The same, faster where it is the last one: ascending inserts go there.
