@@ -44,7 +44,7 @@ extension ContainerReplica {
   @inline(never)
   func postpone(_ number: UInt64, _ argument: UInt64, _ machine: Machine) -> Int {
     let call = PostponedCall(replica: self, number: number, argument: argument)
-    machine.postponed.withLock { $0[clinux_thread()] = call }
+    machine.postponed.withLock { $0[clinux_thread(), default: []].append(call) }
     return Self.isPostponed
   }
 
@@ -56,11 +56,15 @@ extension ContainerReplica {
 }
 
 extension Machine {
-  /// Makes the call that this thread was told to wait with.
+  /// Makes the call that this thread was told to wait with, the last one first: a signal's handler
+  /// may have come in between with one of its own.
   public func servePostponed() -> Int {
-    guard let call = postponed.withLock({ $0.removeValue(forKey: clinux_thread()) }) else {
-      return -Int(Errno.invalidArgument.rawValue)
+    let call = postponed.withLock { calls in
+      let thread = clinux_thread()
+      defer { if calls[thread]?.isEmpty ?? false { calls[thread] = nil } }
+      return calls[thread]?.popLast()
     }
+    guard let call else { return -Int(Errno.invalidArgument.rawValue) }
     guard call.replica.belongs(to: self) else {
       return call.replica.serveInChild(call.number, call.argument, self)
     }

@@ -44,7 +44,7 @@ public final class Machine: @unchecked Sendable {
   // See `Attendance.swift`.
   let attendance: Attendance
   /// By thread.
-  let postponed = Guarded<[UInt64: PostponedCall]>([:])
+  let postponed = Guarded<[UInt64: [PostponedCall]]>([:])
 
   /// Joins the run whose files lie in `directory`; nil when there is no run.
   public init?(directory: String, descriptors: any DescriptorTable) {
