@@ -15,8 +15,8 @@ enum Errno {
   static var ENODEV: Int32 { 19 }
   static var EINVAL: Int32 { 22 }
   static var ENFILE: Int32 { 23 }
-  static var EOPNOTSUPP: Int32 { 95 }
   static var EOVERFLOW: Int32 { 75 }
+  static var EOPNOTSUPP: Int32 { 95 }
   static var ESPIPE: Int32 { 29 }
 }
 

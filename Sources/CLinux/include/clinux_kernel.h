@@ -32,6 +32,7 @@ int32_t clinux_take_held(uint64_t device);
 
 /// Whether a process has mapped the file of this name; 0 is this process.
 int32_t clinux_maps_file(int32_t pid, const char *_Nonnull name);
+
 /// Whether some process has, under another number of this process than `besides`, the description that holds a device's
 /// node alone, or has registers of it mapped. A process that cannot be looked at has not; one that lets its links be
 /// read and nothing taken has.
